@@ -1,0 +1,7 @@
+include: "workflow/Snakefile"
+
+
+rule study:
+    default_target: True
+    input:
+        rules.all.input,

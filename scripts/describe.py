@@ -1,0 +1,35 @@
+"""Compute the pictures of one example track per label of a dataset."""
+
+import polars as pl
+
+from genreflow.journal import log_to
+from genreflow.report.examples import count_labels, file_loader, find_examples, save_examples
+
+
+def describe(tracks: str, root: str, output: str, audio: dict) -> None:
+    """Write the examples of a dataset.
+
+    Parameters
+    ----------
+    tracks : str
+        path of the tracks table
+    root : str
+        the dataset's folder of audio
+    output : str
+        the npz file to write
+    audio : dict
+        the dataset's decode settings, of which ``offset`` and ``seconds`` are used
+    """
+    table = pl.read_parquet(tracks)
+    load = file_loader(root, offset=audio.get("offset") or 0.0, seconds=audio.get("seconds"))
+    save_examples(output, find_examples(table, load), classes=count_labels(table))
+
+
+if __name__ == "__main__":
+    log_to(snakemake.log[0])
+    describe(
+        tracks=snakemake.input.tracks,
+        root=snakemake.params.root,
+        output=snakemake.output[0],
+        audio=snakemake.params.audio,
+    )

@@ -1,0 +1,67 @@
+"""Measure the runs of a study, with the uncertainty of every figure."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from genreflow.evaluation.study import Run, evaluate_study
+from genreflow.evaluation.tables import write_tables
+from genreflow.journal import log_to
+
+
+def evaluate(
+    runs: Sequence[Mapping],
+    *,
+    predictions: Sequence[str],
+    records: Sequence[str],
+    splits: Sequence[str],
+    tracks: Sequence[str],
+    published: Sequence[Mapping],
+    confidence: float,
+    resamples: int,
+    seed: int,
+    folder: str | Path,
+) -> None:
+    """Write the tables metrics, confusion, guesses, published and runs, as parquet and CSV.
+
+    Parameters
+    ----------
+    runs : sequence of mappings
+        run, split, model, features, kind, method, and a reason where the run was skipped
+    predictions, records, splits, tracks : sequence of str
+        for each run without a reason, in the order of `runs`: its predictions.parquet and run.json,
+        the table of its split, the tracks table of its dataset
+    published : sequence of mappings
+        figures from the literature, as in the study
+    confidence, resamples, seed
+        of the intervals
+    folder : str or Path
+        where the tables go
+    """
+    done = [run for run in runs if not run.get("reason")]
+    described = [Run(**run) for run in runs if run.get("reason")]
+    described += [
+        Run(**run, predictions=predicted, record=record, split_table=split, tracks=table)
+        for run, predicted, record, split, table in zip(
+            done, predictions, records, splits, tracks, strict=True
+        )
+    ]
+    tables = evaluate_study(
+        described, published, confidence=confidence, resamples=resamples, seed=seed
+    )
+    write_tables(tables, folder)
+
+
+if __name__ == "__main__":
+    log_to(snakemake.log[0])
+    evaluate(
+        snakemake.params.runs,
+        predictions=snakemake.input.predictions,
+        records=snakemake.input.records,
+        splits=snakemake.input.splits,
+        tracks=snakemake.input.tracks,
+        published=snakemake.params.published,
+        confidence=snakemake.params.statistics["confidence"],
+        resamples=snakemake.params.statistics["resamples"],
+        seed=snakemake.params.seed,
+        folder=Path(snakemake.output[0]).parent,
+    )

@@ -1,0 +1,308 @@
+"""The study that a config describes, checked before anything runs.
+
+A study names datasets, models and feature sets. Each of these is a file of its own under
+``config/``, looked for in the working directory first and then among those that are shipped.
+Everything is checked by the schemas in ``workflow/schemas``; a mistake is reported with the file,
+the key and the closest name that is known.
+"""
+
+import difflib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from genreflow import importing
+from genreflow.audio.settings import DecodeSettings
+from genreflow.errors import GenreflowError
+from genreflow.models.check import check_model
+
+SHIPPED = Path(__file__).parents[2]
+
+# Keys of a split beside `method` and `dataset`, by method.
+SPLIT_KEYS = {
+    "fixed": ("test", "validation", "group", "seed"),
+    "stratified": ("test", "validation", "repeats", "seed"),
+    "stratified_kfold": ("folds", "validation", "repeats", "seed"),
+    "group": ("test", "validation", "repeats", "seed"),
+    "stratified_group_kfold": ("folds", "validation", "repeats", "seed"),
+    "given": ("list", "merge_validation"),
+    "published": ("test", "stratify", "seed"),
+}
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study with everything that it names, as plain dictionaries with all defaults filled in.
+
+    Attributes
+    ----------
+    settings : dict
+        the study itself
+    datasets, models, features : dict[str, dict]
+        what its runs and splits name
+    """
+
+    settings: dict[str, Any]
+    datasets: dict[str, dict] = field(default_factory=dict)
+    models: dict[str, dict] = field(default_factory=dict)
+    features: dict[str, dict] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """Name of the study, which is its folder under results/studies."""
+        return self.settings["study"]
+
+    def dataset_of(self, split: str) -> str:
+        """Name of the dataset that a split divides."""
+        return self.settings["splits"][split]["dataset"]
+
+    def pairs(self) -> list[tuple[str, str]]:
+        """All (run, split) of the study, in the order of the config."""
+        return [
+            (run, split)
+            for run, spec in self.settings["runs"].items()
+            for split in spec.get("splits", self.settings["splits"])
+        ]
+
+
+def read_study(config: Mapping[str, Any], *, source: str, folder: Path = Path()) -> Study:
+    """Check a study's config and read what it names.
+
+    Parameters
+    ----------
+    config : mapping
+        the merged config
+    source : str
+        the files that it came from, for error messages
+    folder : Path
+        the working directory, whose config/ goes before the shipped one
+
+    Returns
+    -------
+    Study
+
+    Raises
+    ------
+    GenreflowError
+        where a key, type, name or path is wrong
+    """
+    settings = check(config, _schema("study"), source)
+    settings.setdefault("title", settings["study"])
+    features = _read_features(folder)
+    for name, split in settings["splits"].items():
+        written = config["splits"][name]
+        _check_split(split, written, f"{source}: splits.{name}")
+        settings["splits"][name] = _limited_split(split, settings)
+    for name, run in settings["runs"].items():
+        _known(run["features"], features, f"{source}: runs.{name}.features", "feature sets")
+        for split in run.get("splits", ()):
+            _known(split, settings["splits"], f"{source}: runs.{name}.splits", "splits")
+    for number, entry in enumerate(settings["published"]):
+        _known(entry["run"], settings["runs"], f"{source}: published.{number}.run", "runs")
+        _known(entry["split"], settings["splits"], f"{source}: published.{number}.split", "splits")
+    statistics, limits = settings["statistics"], settings["limits"]
+    statistics["resamples"] = min(statistics["resamples"], limits.get("resamples", 10**9))
+    datasets = sorted({split["dataset"] for split in settings["splits"].values()})
+    used = {run["features"]: features[run["features"]] for run in settings["runs"].values()}
+    for name, spec in used.items():
+        importing.check(spec["function"], needed_by=f"config/features.yaml: {name}.function")
+    return Study(
+        settings=settings,
+        datasets={name: _read_dataset(name, source, folder) for name in datasets},
+        models={
+            name: _model_of(run, f"{source}: runs.{name}", limits, folder)
+            for name, run in settings["runs"].items()
+        },
+        features=used,
+    )
+
+
+def check(value: Mapping[str, Any], schema: Mapping[str, Any], source: str) -> dict[str, Any]:
+    """Check a config against a JSON schema, and fill in the schema's defaults.
+
+    Parameters
+    ----------
+    value, schema : mapping
+    source : str
+        the file, for error messages
+
+    Returns
+    -------
+    dict
+        a deep copy with defaults
+
+    Raises
+    ------
+    GenreflowError
+        naming file, key, and the closest valid name
+    """
+    if not isinstance(value, Mapping):
+        raise GenreflowError(f"{source}: expected keys and values, found {_kind(value)}")
+    from jsonschema import Draft202012Validator
+
+    plain = _plain(value)
+    errors = sorted(
+        Draft202012Validator(schema).iter_errors(plain), key=lambda e: list(map(str, e.path))
+    )
+    if errors:
+        raise GenreflowError("\n".join(f"{source}: {_explain(error)}" for error in errors))
+    return _with_defaults(plain, schema)
+
+
+def _explain(error) -> str:
+    where = ".".join(str(part) for part in error.absolute_path)
+    prefix = f"{where}: " if where else ""
+    if error.validator == "additionalProperties":
+        known = list(error.schema.get("properties", ()))
+        extra = [key for key in error.instance if key not in known]
+        return "; ".join(f"{prefix}unknown key {key!r}{_closest(key, known)}" for key in extra)
+    if error.validator == "required":
+        missing = [key for key in error.validator_value if key not in error.instance]
+        return f"{prefix}missing {' and '.join(map(repr, missing))}"
+    if error.validator == "enum":
+        near = _closest(error.instance, error.validator_value)
+        return f"{prefix}{error.instance!r} is not known{near}"
+    if error.validator == "type":
+        expected = error.validator_value
+        expected = " or ".join(expected) if isinstance(expected, list) else expected
+        return f"{prefix}expected {expected}, found {_kind(error.instance)}"
+    return f"{prefix}{error.message}"
+
+
+def _closest(name: Any, known: Iterable[Any]) -> str:
+    known = [str(k) for k in known]
+    near = difflib.get_close_matches(str(name), known, n=1, cutoff=0.5)
+    if near:
+        return f"; did you mean {near[0]!r}?"
+    return f"; known are {', '.join(known)}" if known else ""
+
+
+def _kind(value: Any) -> str:
+    names = {dict: "a mapping", list: "a list", str: "text", type(None): "nothing"}
+    return names.get(type(value), f"a {type(value).__name__}") + f" ({value!r})"
+
+
+def _known(name: str, known: Iterable[str], where: str, what: str) -> None:
+    known = list(known)
+    if name not in known:
+        raise GenreflowError(f"{where}: {name!r} is not one of the {what}{_closest(name, known)}")
+
+
+def _check_split(split: Mapping, written: Mapping, where: str) -> None:
+    """Refuse keys that mean nothing to the split's method, and shares that leave nothing."""
+    allowed = ("method", "dataset", *SPLIT_KEYS[split["method"]])
+    for key in written:
+        if key not in allowed:
+            raise GenreflowError(
+                f"{where}: {key!r} means nothing to the method {split['method']!r}; "
+                f"its keys are {', '.join(allowed)}"
+            )
+    if split["method"] == "given" and "list" not in split:
+        raise GenreflowError(f"{where}: the method 'given' needs 'list', the name of the list")
+    if "test" in allowed and split["test"] + split["validation"] >= 1:
+        raise GenreflowError(f"{where}: test and validation leave nothing to train on")
+
+
+def _limited_split(split: Mapping, settings: Mapping) -> dict[str, Any]:
+    """The keys that the method knows, at most as large as the study's limits."""
+    allowed = ("method", "dataset", *SPLIT_KEYS[split["method"]])
+    kept = {"dataset": settings["dataset"]} | {k: v for k, v in split.items() if k in allowed}
+    limits = settings["limits"]
+    return kept | {
+        k: min(kept[k], limits[k]) for k in ("folds", "repeats") if {k} <= kept.keys() & limits
+    }
+
+
+def _model_of(run: Mapping, where: str, limits: Mapping, folder: Path) -> dict[str, Any]:
+    """The model that a run names, with the run's own hyper-parameters."""
+    model = _read_part("model", run["model"], f"{where}.model", folder)
+    model["parameters"] = model["parameters"] | run["parameters"]
+    model.setdefault("title", run["model"])
+    if "search" in model and "search_iterations" in limits:
+        search = model["search"]
+        search["iterations"] = min(search["iterations"], limits["search_iterations"])
+    check_model(f"{where}: config/models/{run['model']}.yaml", model)
+    return model
+
+
+def _read_dataset(name: str, where: str, folder: Path) -> dict[str, Any]:
+    """The dataset of a name, whose audio settings make sense."""
+    dataset = _read_part("dataset", name, f"{where}: dataset", folder)
+    try:
+        DecodeSettings(**dataset["audio"])
+    except GenreflowError as error:
+        raise GenreflowError(f"config/datasets/{name}.yaml: {error}") from None
+    return dataset
+
+
+def _read_part(kind: str, name: str, where: str, folder: Path) -> dict[str, Any]:
+    """Read and check the file of a dataset or a model."""
+    inside = f"config/{kind}s"
+    for base in (folder, SHIPPED):
+        if (base / inside / f"{name}.yaml").is_file():
+            return _checked(kind, f"{inside}/{name}.yaml", base)
+    known = {p.stem for base in (folder, SHIPPED) for p in (base / inside).glob("*.yaml")}
+    raise GenreflowError(
+        f"{where}: there is no {kind} {name!r}, which would be the file {inside}/{name}.yaml"
+        f"{_closest(name, sorted(known))}"
+    )
+
+
+def _read_features(folder: Path) -> dict[str, dict]:
+    """The feature sets that are shipped, and those of the working directory."""
+    bases = {SHIPPED.resolve(): SHIPPED, folder.resolve(): folder}
+    sets: dict[str, dict] = {}
+    for base in bases.values():
+        if (base / "config/features.yaml").is_file():
+            sets |= _checked("features", "config/features.yaml", base)
+    return sets
+
+
+def _checked(kind: str, file: str, base: Path) -> dict[str, Any]:
+    return check(read_yaml(base / file), _schema(kind), file)
+
+
+def read_yaml(path: Path) -> Any:
+    """Read a YAML file as plain data.
+
+    Raises
+    ------
+    GenreflowError
+        where the file is not YAML; the message names file and line
+    """
+    import yaml
+
+    try:
+        return yaml.load(path.read_bytes(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except yaml.YAMLError as error:
+        raise GenreflowError(f"{path}: not YAML: {error}") from None
+
+
+@cache
+def _schema(kind: str) -> dict[str, Any]:
+    return read_yaml(SHIPPED / "workflow" / "schemas" / f"{kind}.schema.yaml")
+
+
+def _with_defaults(value: Any, schema: Mapping[str, Any]) -> Any:
+    if isinstance(value, dict):
+        known, others = schema.get("properties", {}), schema.get("additionalProperties")
+        others = others if isinstance(others, Mapping) else {}
+        filled = {k: _with_defaults(v, known.get(k, others)) for k, v in value.items()}
+        for key, part in known.items():
+            if key not in filled and "default" in part:
+                filled[key] = _with_defaults(_plain(part["default"]), part)
+        return filled
+    if isinstance(value, list):
+        return [_with_defaults(item, schema.get("items", {})) for item in value]
+    return value
+
+
+def _plain(value: Any) -> Any:
+    """A deep copy made of dict, list and scalars."""
+    if isinstance(value, Mapping):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    return value

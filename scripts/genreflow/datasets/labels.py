@@ -1,0 +1,302 @@
+"""What is known about tracks before they are heard: labels, artists, titles, given splits.
+
+A label is the name of the folder that holds the file, or stands in the user's table, or in the
+file's own tags (which are read when it is decoded, and so are unknown here). The dataset says
+which of these count, in order of preference.
+"""
+
+import csv
+import difflib
+import io
+import posixpath
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from genreflow.datasets import Dataset
+from genreflow.datasets.names import encode_path
+from genreflow.errors import GenreflowError
+
+PARTS = {
+    "train": "train",
+    "valid": "validation",
+    "validation": "validation",
+    "val": "validation",
+    "dev": "validation",
+    "test": "test",
+}
+
+# Headers that are looked for where the dataset's file names no column.
+USUAL = {
+    "path": ("path",),
+    "label": ("label", "labels", "genre"),
+    "artist": ("artist",),
+    "title": ("title",),
+}
+DELIMITERS = (",", "\t", ";")
+
+
+class Facts(NamedTuple):
+    """What a table or a published list says about one track; None where it is silent."""
+
+    labels: tuple[str, ...] | None = None
+    artist: str | None = None
+    title: str | None = None
+    given: Mapping[str, str | None] = {}
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """What a table or published lists say about tracks.
+
+    Attributes
+    ----------
+    facts : mapping of str to Facts
+        by track_id, or by stem
+    given : tuple of str
+        names of the given splits
+    by_stem : bool
+        whether tracks are known by their file's name alone, without folder, suffix and case
+    """
+
+    facts: Mapping[str, Facts] = field(default_factory=dict)
+    given: tuple[str, ...] = ()
+    by_stem: bool = False
+
+    @property
+    def files(self) -> Iterable[str]:
+        """The track_ids that the sheet names, which belong to the dataset whatever their suffix."""
+        return () if self.by_stem else self.facts.keys()
+
+    def find(self, track: str) -> Facts:
+        """What is known about a track."""
+        return self.facts.get(stem(track) if self.by_stem else track, Facts())
+
+
+def stem(track: str) -> str:
+    """A track's name without folder and suffix, in lower case."""
+    return posixpath.splitext(posixpath.basename(track))[0].lower()
+
+
+def read_sheet(dataset: Dataset) -> Sheet:
+    """Read the dataset's table, or its published lists where there is no table.
+
+    Raises
+    ------
+    GenreflowError
+        where the table or a list is missing or contradicts itself; the message names the line
+    """
+    if path := dataset.table_path:
+        return read_table(
+            path,
+            columns=dataset.columns,
+            separator=dataset.separator,
+            labelled=dataset.labels == ("table",),
+        )
+    if dataset.lists == "gtzan":
+        from genreflow.datasets.gtzan import read_lists
+
+        return read_lists(dataset)
+    return Sheet()
+
+
+def label_tracks(dataset: Dataset, sheet: Sheet, tracks: Sequence[str]) -> dict[str, list]:
+    """Labels, artist, title and given parts of tracks.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    sheet : Sheet
+    tracks : sequence of str
+        track_ids
+
+    Returns
+    -------
+    dict
+        the columns labels, artist, title and one ``given_{list}`` per given split, each as long
+        as `tracks`, with None where nothing is known
+    """
+    known = [sheet.find(track) for track in tracks]
+    told = {
+        "folder": lambda track, facts: folder_label(track),
+        "table": lambda track, facts: facts.labels,
+        "tags": lambda track, facts: None,
+    }
+    sources = [told[name] for name in dataset.labels]
+    labels = [
+        next((found for source in sources if (found := source(track, facts))), None)
+        for track, facts in zip(tracks, known, strict=True)
+    ]
+    return {
+        "labels": [list(found) if found else None for found in labels],
+        "artist": [facts.artist for facts in known],
+        "title": [facts.title for facts in known],
+    } | {f"given_{name}": [facts.given.get(name) for facts in known] for name in sheet.given}
+
+
+def folder_label(track: str) -> tuple[str, ...] | None:
+    """The name of the folder that holds a track; None for a track that lies in root itself."""
+    name = track.rpartition("/")[0].rpartition("/")[2].strip()
+    return (name,) if name else None
+
+
+def read_table(
+    path: Path,
+    *,
+    columns: Mapping[str, Any] | None = None,
+    separator: str | None = None,
+    labelled: bool = True,
+) -> Sheet:
+    """Read a table with one row per track.
+
+    Parameters
+    ----------
+    path : Path
+        comma, tab or semicolon between the cells, UTF-8 with or without a byte-order mark. Cells
+        of the path column may hold the bytes of any file name.
+    columns : mapping or None
+        names of the columns path, label (or labels), artist, title, and given (list to column);
+        those not named are looked for under their usual names
+    separator : str or None
+        what stands between several labels in one cell
+    labelled : bool
+        whether the table must have a column of labels
+
+    Returns
+    -------
+    Sheet
+        by track_id
+
+    Raises
+    ------
+    GenreflowError
+        naming file and line
+    """
+    lines = _rows(path)
+    _, header = next(lines, (0, []))
+    roles, given = _find_columns(path, header, columns or {}, labelled)
+    facts: dict[str, Facts] = {}
+    seen: dict[str, int] = {}
+    unknown_parts: dict[str, int] = {}
+    for line, cells in lines:
+        where = f"{path}, line {line}"
+        if len(cells) != len(header):
+            raise GenreflowError(
+                f"{where}: {len(cells)} cells under {len(header)} headers; "
+                "a cell that holds the delimiter must stand in quotes"
+            )
+        track = _track_of(cells[roles["path"]], where)
+        text = {role: _text(cells[at], where) for role, at in roles.items() if role != "path"}
+        parts = {name: _part(_text(cells[at], where)) for name, at in given.items()}
+        for part in parts.values():
+            if part and part not in PARTS.values():
+                unknown_parts.setdefault(part, line)
+        row = Facts(
+            labels=split_labels(text.get("label", ""), separator),
+            artist=text.get("artist") or None,
+            title=text.get("title") or None,
+            given=parts,
+        )
+        if facts.setdefault(track, row) != row:
+            raise GenreflowError(
+                f"{where}: {track} stands in line {seen[track]} too, with other values; "
+                "keep one of the two lines"
+            )
+        seen.setdefault(track, line)
+    if unknown_parts:
+        found = ", ".join(f"{part!r} (line {line})" for part, line in unknown_parts.items())
+        raise GenreflowError(
+            f"{path}: a given split holds {found}; known are {', '.join(PARTS)}, "
+            "and nothing or 'not in ...' for tracks outside the split"
+        )
+    return Sheet(facts, tuple(given))
+
+
+def split_labels(cell: str, separator: str | None) -> tuple[str, ...] | None:
+    """The labels of a cell, in the order in which they stand there, each once."""
+    labels = cell.split(separator) if separator else [cell]
+    return tuple(dict.fromkeys(filter(None, map(str.strip, labels)))) or None
+
+
+def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """The lines of a table, header first, each with its number; blank ones are left out."""
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise GenreflowError(f"{path}: the table cannot be read: {error.strerror}") from None
+    if b"\0" in raw:
+        raise GenreflowError(f"{path}: not a text in UTF-8; save the table as CSV in UTF-8")
+    # A file's name may be any bytes: surrogateescape carries them through the text.
+    text = raw.decode("utf-8-sig", "surrogateescape")
+    rows = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text), strict=True)
+    line = 1
+    try:
+        for cells in rows:
+            if any(cell.strip() for cell in cells):
+                yield line, cells
+            line = rows.line_num + 1
+    except csv.Error as error:
+        raise GenreflowError(f"{path}, line {line}: not a table: {error}") from None
+
+
+def _delimiter(text: str) -> str:
+    """The delimiter that gives the header the most cells."""
+    header = next(filter(str.strip, io.StringIO(text)), "")
+    return max(DELIMITERS, key=lambda d: len(next(csv.reader([header], delimiter=d), [])))
+
+
+def _find_columns(
+    path: Path, header: list[str], columns: Mapping[str, Any], labelled: bool
+) -> tuple[dict[str, int], dict[str, int]]:
+    """Positions of the columns by role, and of the given splits by name."""
+    names = [name.strip() for name in header]
+
+    def position(name: str) -> int:
+        if names.count(name) > 1:
+            raise GenreflowError(f"{path}: {names.count(name)} columns are headed {name!r}")
+        if name not in names:
+            near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(names)}"
+            raise GenreflowError(f"{path}: there is no column {name!r}; {hint}")
+        return names.index(name)
+
+    roles = {}
+    for role, usual in USUAL.items():
+        needed = role == "path" or (role == "label" and labelled)
+        chosen = columns.get(role) or (columns.get("labels") if role == "label" else None)
+        found = next((name for name in usual if name in names), usual[0] if needed else None)
+        if name := chosen or found:
+            roles[role] = position(name)
+    return roles, {name: position(column) for name, column in columns.get("given", {}).items()}
+
+
+def _track_of(cell: str, where: str) -> str:
+    """The track_id of a cell that holds a path."""
+    path = cell.encode("utf-8", "surrogateescape")
+    normal = posixpath.normpath(path)
+    if not path.strip() or b"\0" in path or normal == b".":
+        raise GenreflowError(f"{where}: the path {cell!r} names no file")
+    if posixpath.isabs(path) or normal.split(b"/")[0] == b"..":
+        raise GenreflowError(
+            f"{where}: the path {encode_path(path)} leaves the dataset's root; "
+            "write it relative to root, and link what lies elsewhere into root"
+        )
+    return encode_path(normal)
+
+
+def _part(cell: str) -> str | None:
+    """The part that a cell of a given split names; as it stands where it names none."""
+    word = cell.lower()
+    return None if not word or word.startswith("not in ") else PARTS.get(word, cell)
+
+
+def _text(cell: str, where: str) -> str:
+    text = cell.strip()
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise GenreflowError(
+            f"{where}: {text!r} is not UTF-8; save the table as CSV in UTF-8"
+        ) from None
+    return text

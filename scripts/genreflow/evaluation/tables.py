@@ -1,0 +1,213 @@
+"""The tables that the report is made of, from checked predictions.
+
+Values are null where they are not defined: a class without test tracks has no figures, an interval
+takes two artists, a spread over folds two folds.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from genreflow.evaluation.bootstrap import (
+    clusters,
+    draw,
+    percentile_interval,
+    resample,
+    t_interval,
+)
+from genreflow.evaluation.metrics import OVERALL, PER_CLASS, Scorer
+from genreflow.evaluation.predictions import Predictions
+
+METRICS = pl.Schema(
+    {
+        "run": pl.String,
+        "split": pl.String,
+        "part": pl.String,
+        "target": pl.String,
+        "metric": pl.String,
+        "value": pl.Float64,
+        "low": pl.Float64,
+        "high": pl.Float64,
+        "fold_mean": pl.Float64,
+        "fold_std": pl.Float64,
+        "fold_low": pl.Float64,
+        "fold_high": pl.Float64,
+        "folds": pl.Int32,
+        "tracks": pl.Int32,
+        "clusters": pl.Int32,
+        "support": pl.Int32,
+    }
+)
+PUBLISHED = pl.Schema(
+    {
+        "run": pl.String,
+        "split": pl.String,
+        "metric": pl.String,
+        "value": pl.Float64,
+        "source": pl.String,
+        "protocol": pl.String,
+        "same_protocol": pl.Boolean,
+    }
+)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The tracks of one part of a split, which all of its runs predicted.
+
+    Attributes
+    ----------
+    part : str
+        test or validation
+    rows : np.ndarray [shape=(n,)]
+        where they stand in the keys of the split; int
+    tracks : np.ndarray [shape=(n,)]
+        numbers of the tracks: one that several repeats predicted stands there several times
+    members : np.ndarray [shape=(n,)]
+        numbers of their artists
+    folds : np.ndarray [shape=(n, n_folds)]
+        1 for the rows of a fold; uint16
+    draws : np.ndarray [shape=(n_clusters, resamples)]
+        how often each artist is drawn; the same for all runs, so that they can be compared in pairs
+    """
+
+    part: str
+    rows: np.ndarray
+    tracks: np.ndarray
+    members: np.ndarray
+    folds: np.ndarray
+    draws: np.ndarray
+
+
+def make_samples(
+    keys: pl.DataFrame, artists: Mapping[str, str | None], resamples: int, seed: int
+) -> list[Sample]:
+    """Parts of a split, with the draws of the bootstrap.
+
+    Parameters
+    ----------
+    keys : pl.DataFrame
+        repeat, fold, part, track_id; sorted
+    artists : mapping of str to str or None
+        by track_id
+    resamples : int > 0
+    seed : int >= 0
+    """
+    samples = []
+    for part in keys["part"].unique().sort():
+        rows = np.flatnonzero(keys["part"] == part)
+        chosen = keys[rows]
+        ids = chosen["track_id"].to_list()
+        members = clusters(ids, [artists.get(track) for track in ids])
+        fold = (chosen["repeat"].cast(pl.Int64) * 2**31 + chosen["fold"]).to_numpy()
+        samples.append(
+            Sample(
+                part=part,
+                rows=rows,
+                tracks=np.unique(ids, return_inverse=True)[1],
+                members=members,
+                folds=(fold[:, np.newaxis] == np.unique(fold)).astype(np.uint16),
+                draws=draw(int(members.max()) + 1, resamples, seed),
+            )
+        )
+    return samples
+
+
+def metrics_table(predictions: Predictions, sample: Sample, confidence: float) -> pl.DataFrame:
+    """Every figure of a run on one part, overall (target null) and per class, with its intervals.
+
+    ``clusters``, ``tracks`` and ``support`` count different artists and tracks; those of a class
+    have its label. Run and split stay null.
+    """
+    truth = predictions.truth[sample.rows]
+    scorer = Scorer(truth, predictions.scores[sample.rows])
+    n, n_folds = sample.folds.shape
+    plain = scorer(np.column_stack([np.ones(n, dtype=np.uint16), sample.folds]))
+    drawn = resample(scorer, sample.members, sample.draws)
+
+    n_tracks = len(np.unique(sample.tracks))
+    everything = np.ones(n, dtype=bool)
+    figures = [
+        (None, everything, name, plain.overall[name], drawn.overall[name]) for name in OVERALL
+    ]
+    figures += [
+        (label, truth == k, name, plain.classes[name][k], drawn.classes[name][k])
+        for k, label in enumerate(predictions.classes)
+        for name in PER_CLASS
+    ]
+    rows = []
+    for label, own, name, values, resampled in figures:
+        n_clusters, support = (len(np.unique(x[own])) for x in (sample.members, sample.tracks))
+        interval = percentile_interval(resampled, confidence) if n_clusters > 1 else (None, None)
+        spread = t_interval(values[1:], confidence)
+        described = (None, None, sample.part, label, name)
+        sizes = (n_folds, n_tracks, n_clusters, support)
+        rows.append((*described, values[0], *interval, *spread, *sizes))
+    return pl.DataFrame(rows, schema=METRICS, orient="row").with_columns(
+        pl.col(pl.Float64).fill_nan(None)
+    )
+
+
+def confusion_table(predictions: Predictions, sample: Sample) -> pl.DataFrame:
+    """Truth by guess: how often, and which share of the tracks of that label.
+
+    All repeats and folds together: a track that is tested in r repeats counts r times. All
+    n_classes x n_classes cells are there.
+    """
+    classes = predictions.classes
+    k = len(classes)
+    truth = predictions.truth[sample.rows]
+    guess = predictions.scores[sample.rows].argmax(axis=1)
+    count = np.bincount(truth * k + guess, minlength=k * k).astype(np.float64)
+    total = np.repeat(count.reshape(k, k).sum(axis=1), k)
+    share = np.divide(count, total, out=np.full(k * k, np.nan), where=total > 0)
+    return pl.DataFrame(
+        {
+            "truth": np.repeat(classes, k),
+            "predicted": np.tile(classes, k),
+            "count": count,
+            "share": share,
+        }
+    ).with_columns(pl.col("share").fill_nan(None))
+
+
+def guesses_table(predictions: Predictions) -> pl.DataFrame:
+    """The label with the highest probability, for each predicted track; of equal ones the first."""
+    guess = predictions.scores.argmax(axis=1)
+    classes = np.array(predictions.classes)
+    return predictions.keys.with_columns(
+        truth=pl.Series(classes[predictions.truth]),
+        predicted=pl.Series(classes[guess]),
+        probability=pl.Series(predictions.scores[np.arange(len(guess)), guess]),
+    )
+
+
+def published_table(published: Sequence[Mapping], metrics: pl.DataFrame) -> pl.DataFrame:
+    """Figures from the literature beside those measured here, in the order of the study.
+
+    Parameters
+    ----------
+    published : sequence of mappings
+        run, split, metric, value, source, protocol, same_protocol
+    metrics : pl.DataFrame
+        of all runs; one that is not there leaves measured, low and high null
+    """
+    rows = [{"protocol": "", "same_protocol": False, **entry} for entry in published]
+    measured = metrics.filter(pl.col("part") == "test", pl.col("target").is_null()).select(
+        "run", "split", "metric", pl.col("value").alias("measured"), "low", "high"
+    )
+    return (
+        pl.DataFrame(rows, schema=PUBLISHED)
+        .rename({"value": "published"})
+        .join(measured, on=["run", "split", "metric"], how="left", maintain_order="left")
+    )
+
+
+def write_tables(tables: Mapping[str, pl.DataFrame], folder: str | Path) -> None:
+    """Write each table as NAME.parquet and NAME.csv."""
+    for name, table in tables.items():
+        table.write_parquet(Path(folder, f"{name}.parquet"))
+        table.write_csv(Path(folder, f"{name}.csv"))

@@ -1,0 +1,220 @@
+"""Models in files that execute nothing when they are read.
+
+A model is a folder: ``model.json`` names its labels, ``pipeline.skops`` holds what scikit-learn
+fitted, and ``xgboost.json``, where there is one, the boosted trees in XGBoost's own format. Skops
+builds objects of types that are trusted by name and refuses all others before it imports them;
+the list of trusted types stands here, never in the folder.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from zipfile import ZIP_DEFLATED
+
+import numpy as np
+
+from genreflow.errors import GenreflowError
+
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
+
+FORMAT = 1
+DESCRIPTION, PIPELINE, BOOSTER = "model.json", "pipeline.skops", "xgboost.json"
+
+# Types beyond those that skops trusts by itself; `_check_trees` looks into the last one.
+TRUSTED = (
+    "sklearn.calibration._CalibratedClassifier",
+    "sklearn.calibration._SigmoidCalibration",
+    "sklearn.tree._tree.Tree",
+)
+BOOSTERS = ("XGBClassifier", "XGBRFClassifier")
+
+
+def save_model(pipeline: "Pipeline", classes: Sequence[str], folder: str | Path) -> None:
+    """Write a fitted model to a folder.
+
+    Parameters
+    ----------
+    pipeline : sklearn.pipeline.Pipeline
+        fitted on the labels' numbers
+    classes : sequence of str
+        the labels, in the order of the numbers
+    folder : str or Path
+        made where it does not exist
+
+    Raises
+    ------
+    GenreflowError
+        if the model holds something that skops cannot write
+    """
+    import skops.io
+
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    description: dict[str, Any] = {"format": FORMAT, "classes": list(classes)}
+    estimator = _estimator(pipeline)
+    boosted = type(estimator).__module__.startswith("xgboost.")
+    if boosted:
+        description["xgboost"] = {
+            "class": type(estimator).__name__,
+            "parameters": _set_parameters(estimator),
+        }
+        estimator.save_model(folder / BOOSTER)
+        _exchange(pipeline, "passthrough")
+    try:
+        skops.io.dump(pipeline, folder / PIPELINE, compression=ZIP_DEFLATED, compresslevel=1)
+    except Exception as error:
+        raise GenreflowError(
+            f"{type(estimator).__name__} cannot be written to a file: {error}"
+        ) from error
+    finally:
+        if boosted:
+            _exchange(pipeline, estimator)
+    text = json.dumps(description, indent=1, ensure_ascii=False)
+    (folder / DESCRIPTION).write_text(text + "\n", encoding="utf-8")
+
+
+def load_model(folder: str | Path, *, trusted: Sequence[str] = ()) -> tuple["Pipeline", list[str]]:
+    """Read a model from a folder.
+
+    Parameters
+    ----------
+    folder : str or Path
+        as `save_model` left it
+    trusted : sequence of str
+        types that the caller trusts beyond `TRUSTED`, such as an estimator of the user's own
+
+    Returns
+    -------
+    pipeline : sklearn.pipeline.Pipeline
+        predicts the same, to the last bit, as the one that was saved
+    classes : list of str
+        the label of each number that it predicts
+
+    Raises
+    ------
+    GenreflowError
+        if a file is missing or not whole, or holds a type that is not trusted
+    """
+    folder = Path(folder)
+    description = _described(folder)
+    pipeline = _read_pipeline(folder / PIPELINE, [*TRUSTED, *trusted])
+    if "xgboost" in description:
+        _exchange(pipeline, _read_booster(folder, description["xgboost"]))
+    return pipeline, description["classes"]
+
+
+def _described(folder: Path) -> dict[str, Any]:
+    file = folder / DESCRIPTION
+    if not file.is_file():
+        raise GenreflowError(f"{folder} holds no model: there is no {DESCRIPTION}")
+    try:
+        description = json.loads(file.read_text(encoding="utf-8"))
+        version, classes = description["format"], description["classes"]
+    except (ValueError, TypeError, KeyError) as error:
+        raise _damaged(file, error) from error
+    if version != FORMAT:
+        raise GenreflowError(
+            f"{file}: a model of format {version}; this version of genreflow reads format {FORMAT}"
+        )
+    if not isinstance(classes, list) or not all(isinstance(name, str) for name in classes):
+        raise _damaged(file, "its classes are no list of labels")
+    return description
+
+
+def _read_pipeline(file: Path, trusted: list[str]) -> "Pipeline":
+    import skops.io
+    from sklearn.pipeline import Pipeline
+    from skops.io.exceptions import UntrustedTypesFoundException
+
+    if not file.is_file():
+        raise GenreflowError(f"{file.parent} holds no whole model: there is no {file.name}")
+    try:
+        pipeline = skops.io.load(file, trusted=trusted)
+    except UntrustedTypesFoundException as error:
+        unknown = sorted(set(skops.io.get_untrusted_types(file=file)) - set(trusted))
+        raise GenreflowError(
+            f"{file} was not read: it holds types that are not trusted: {', '.join(unknown)}. "
+            "The models that are shipped hold none"
+        ) from error
+    except Exception as error:
+        raise _damaged(file, error) from error
+    if not isinstance(pipeline, Pipeline):
+        raise _damaged(file, f"it holds a {type(pipeline).__name__}, not a pipeline")
+    _check_trees(_estimator(pipeline), file)
+    return pipeline
+
+
+def _read_booster(folder: Path, made: dict[str, Any]) -> Any:
+    import xgboost
+
+    file = folder / BOOSTER
+    if not file.is_file():
+        raise GenreflowError(f"{folder} holds no whole model: there is no {BOOSTER}")
+    if made.get("class") not in BOOSTERS:
+        raise _damaged(folder / DESCRIPTION, f"{made.get('class')!r} is no class of XGBoost")
+    try:
+        booster = getattr(xgboost, made["class"])(**made["parameters"])
+        booster.load_model(file)
+    except Exception as error:
+        raise _damaged(file, error) from error
+    return booster
+
+
+def _check_trees(estimator: Any, file: Path) -> None:
+    """Refuse trees whose branches lead outside: scikit-learn would read foreign memory there."""
+    for tree in _trees(estimator, set()):
+        nodes = tree.__getstate__()["nodes"]
+        own = np.arange(len(nodes))
+        inner = nodes["left_child"] != -1  # what marks a leaf
+        children = np.stack([nodes["left_child"], nodes["right_child"]])[:, inner]
+        ahead = (own[inner] < children) & (children < len(nodes))
+        described = (nodes["feature"][inner] >= 0) & (nodes["feature"][inner] < tree.n_features)
+        if not (ahead.all() and described.all() and tree.n_features == estimator.n_features_in_):
+            raise _damaged(file, "a decision tree has a branch that leads nowhere")
+
+
+def _trees(value: Any, seen: set[int]) -> Iterator[Any]:
+    """All decision trees that an object holds."""
+    from sklearn.tree._tree import Tree
+
+    if isinstance(value, Tree):
+        yield value
+    elif isinstance(value, list | tuple) or (
+        isinstance(value, np.ndarray) and value.dtype.hasobject
+    ):
+        for item in np.ravel(value) if isinstance(value, np.ndarray) else value:
+            yield from _trees(item, seen)
+    elif hasattr(value, "__dict__") and id(value) not in seen:
+        seen.add(id(value))
+        for item in vars(value).values():
+            yield from _trees(item, seen)
+
+
+def _damaged(file: Path, error: Exception | str) -> GenreflowError:
+    first = (str(error).splitlines() or [type(error).__name__])[0]
+    return GenreflowError(f"{file} is damaged, or no model of genreflow: {first}")
+
+
+def _estimator(pipeline: "Pipeline") -> Any:
+    """The fitted estimator at the pipeline's end, or inside its calibration."""
+    last = pipeline.steps[-1][1]
+    inner = getattr(last, "calibrated_classifiers_", None)
+    return inner[0].estimator if inner else last
+
+
+def _exchange(pipeline: "Pipeline", estimator: Any) -> None:
+    """Put something else where `_estimator` finds the estimator."""
+    name, last = pipeline.steps[-1]
+    inner = getattr(last, "calibrated_classifiers_", None)
+    if inner:
+        inner[0].estimator = estimator
+    else:
+        pipeline.steps[-1] = (name, estimator)
+
+
+def _set_parameters(estimator: Any) -> dict[str, Any]:
+    """Parameters that are set; XGBoost's unset ones are None or, for `missing`, NaN."""
+    values = estimator.get_params()
+    return {name: value for name, value in values.items() if value is not None and value == value}

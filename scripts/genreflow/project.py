@@ -1,0 +1,151 @@
+"""What one invocation of the workflow works on: the study, its datasets as they are now, its code.
+
+The workflow's main process refreshes the catalogues and digests the code once, and hands both to
+the jobs in the environment. A job reads what it was handed and nothing else, so that a file added,
+a second shell or an edited module never changes what a run in progress sees.
+"""
+
+import json
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from genreflow.catalogue import newest_snapshot, read_batches, refresh
+from genreflow.config import SHIPPED, Study
+from genreflow.datasets import Dataset
+from genreflow.errors import GenreflowError
+from genreflow.provenance import code_digest
+
+HANDED_OVER = "GENREFLOW_STATE"
+
+
+@dataclass
+class Project:
+    """A study in a working directory.
+
+    Parameters
+    ----------
+    study : Study
+    main : bool
+        whether this is the main process, which may look at the audio folders
+    """
+
+    study: Study
+    main: bool
+    _state: dict[str, dict] = field(
+        default_factory=lambda: {"absent": {}, "code": {}, "snapshots": {}}
+    )
+    _refreshed: dict[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.main and HANDED_OVER in os.environ:
+            self._state = json.loads(os.environ[HANDED_OVER])
+
+    def dataset(self, name: str) -> Dataset:
+        """The dataset of a name."""
+        return Dataset.from_config(
+            name, self.study.datasets[name], lists_folder=_folder(name, "prepare")
+        )
+
+    def needs_prepare(self, name: str) -> bool:
+        """Whether the workflow itself makes a dataset, or fetches lists for it."""
+        dataset = self.dataset(name)
+        return bool(dataset.make or dataset.to_fetch())
+
+    def prepare_settings(self, name: str) -> dict:
+        """What a dataset is made or fetched from."""
+        dataset = self.dataset(name)
+        return {
+            "make": dataset.make,
+            "root": str(dataset.root),
+            "fetch": dataset.to_fetch(),
+        }
+
+    def makers(self) -> list[str]:
+        """Import paths of the functions that make datasets."""
+        return sorted(d["make"] for d in self.study.datasets.values() if "make" in d)
+
+    def code(self, rule: str, *functions: str) -> str:
+        """Digest of the code that a rule's script and the named functions run."""
+        key = " ".join((rule, *functions))
+        codes = self._state["code"]
+        if key not in codes:
+            codes[key] = code_digest(SHIPPED / "scripts" / f"{rule}.py", *functions)
+            self._hand_over()
+        return codes[key]
+
+    def refresh(self) -> None:
+        """In the main process, bring the catalogues up to date of all datasets that are there.
+
+        Raises
+        ------
+        GenreflowError
+            where a dataset cannot be used, or none is there
+        """
+        if not self.main:
+            return
+        absent = self._state["absent"] = self._find_absent()
+        if len(absent) == len(self.study.datasets):
+            raise GenreflowError("\n".join(absent.values()))
+        for name in self.study.datasets:
+            if name not in absent and not self.needs_prepare(name):
+                self.snapshot(name)
+        self._hand_over()
+
+    def skipped(self) -> dict[tuple[str, str], str]:
+        """Why a (run, split) cannot be done on this machine, for those that cannot."""
+        return {
+            (run, split): self._state["absent"][dataset]
+            for run, split in self.study.pairs()
+            if (dataset := self.study.dataset_of(split)) in self._state["absent"]
+        }
+
+    def snapshot(self, name: str) -> str:
+        """Digest of a dataset's snapshot, in the main process as its folder is now.
+
+        Raises
+        ------
+        GenreflowError
+            where the folder or its table cannot be used
+        """
+        snapshots = self._state["snapshots"]
+        marker = _folder(name, "prepare") / "prepared.json"
+        stamp = marker.stat().st_mtime_ns if marker.exists() else 0
+        if self.main and self._refreshed.get(name) != stamp:
+            settings = self.study.settings
+            snapshots[name] = refresh(
+                self.dataset(name),
+                _folder(name, "catalogue"),
+                batch_size=settings["batch_size"],
+                accept_loss=settings["accept_loss"],
+            ).digest
+            self._refreshed[name] = stamp
+            self._hand_over()
+        return snapshots[name]
+
+    def batches(self, name: str, snapshot: str) -> tuple[str, ...]:
+        """Names of the batches that a snapshot uses."""
+        return read_batches(_folder(name, "catalogue"), snapshot)
+
+    def _find_absent(self) -> dict[str, str]:
+        """What to put where, for each dataset that has never been here.
+
+        A dataset that was here before and is gone is an error of its own, told by its catalogue.
+        """
+        missing = {name: self.dataset(name).missing() for name in self.study.datasets}
+        return {
+            name: reason
+            for name, reason in missing.items()
+            if reason
+            and (
+                self.study.settings["accept_loss"]
+                or newest_snapshot(_folder(name, "catalogue")) is None
+            )
+        }
+
+    def _hand_over(self) -> None:
+        os.environ[HANDED_OVER] = json.dumps(self._state, sort_keys=True)
+
+
+def _folder(dataset: str, stage: str) -> Path:
+    return Path("results/datasets", dataset, stage)

@@ -1,0 +1,119 @@
+"""What a result was made with: the digest of the code behind it.
+
+A result depends on the script that made it and on every genreflow module which that script
+imports, directly or not. Comments, docstrings and layout do not count, so editing them
+reruns nothing.
+"""
+
+import ast
+import hashlib
+from collections.abc import Iterable, Iterator
+from functools import cache
+from pathlib import Path
+
+PACKAGE = Path(__file__).parent
+
+
+def code_digest(script: str | Path, *functions: str, folder: str | Path = ".") -> str:
+    """Digest of the code that a script runs.
+
+    Parameters
+    ----------
+    script : str or Path
+        a Python file
+    functions : str
+        import paths of functions or classes that a config names, such as
+        ``"genreflow.features.summary.summary"``; their modules count too. Those of installed
+        libraries do not.
+    folder : str or Path
+        where modules of the user's own are looked for
+
+    Returns
+    -------
+    str
+        16 hexadecimal digits; the same for files that differ in comments and docstrings only
+    """
+    files = _closure([Path(script), *_named(functions, Path(folder))], Path(folder))
+    lines = sorted(f"{_name(file)} {_read(file)[1]}" for file in files)
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+
+
+def imported_files(file: Path, folder: Path = Path()) -> set[Path]:
+    """Files of genreflow and of the user's own folder that a Python file imports directly."""
+    return {found for name in _read(file)[0] for found in _locate(name, folder)}
+
+
+def _closure(start: Iterable[Path], folder: Path) -> set[Path]:
+    todo, seen = list(start), set()
+    while todo:
+        file = todo.pop()
+        if file in seen:
+            continue
+        seen.add(file)
+        if file.suffix == ".py":
+            todo.extend(imported_files(file, folder))
+            todo.extend(_data_files(file))
+    return seen
+
+
+def _named(functions: Iterable[str], folder: Path) -> Iterator[Path]:
+    for path in functions:
+        yield from _locate(path, folder)
+
+
+def _data_files(module: Path) -> list[Path]:
+    """Templates and the like, which stand beside the modules that use them."""
+    if PACKAGE not in module.parents:
+        return []
+    return [
+        file
+        for file in module.parent.iterdir()
+        if file.is_file() and file.suffix not in {".py", ".pyc"}
+    ]
+
+
+@cache
+def _locate(name: str, folder: Path) -> tuple[Path, ...]:
+    """Files behind a dotted name: its module and the packages above it."""
+    root = PACKAGE.parent if name.split(".")[0] == PACKAGE.name else folder
+    found, parts = [], name.split(".")
+    for depth in range(1, len(parts) + 1):
+        stem = root.joinpath(*parts[:depth])
+        found += [f for f in (stem.with_suffix(".py"), stem / "__init__.py") if f.is_file()]
+    return tuple(found)
+
+
+def _name(file: Path) -> str:
+    """The part of a path that does not depend on where the clone lies."""
+    if PACKAGE in file.parents:
+        return file.relative_to(PACKAGE.parent).as_posix()
+    return file.name
+
+
+@cache
+def _read(file: Path) -> tuple[frozenset[str], str]:
+    """Dotted names that a file imports, and the digest of what it does."""
+    if file.suffix != ".py":
+        return frozenset(), hashlib.sha256(file.read_bytes()).hexdigest()
+    tree = ast.parse(file.read_bytes(), filename=str(file))
+    names = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            # ``from a import b`` may name the module ``a.b``.
+            names.add(node.module)
+            names.update(f"{node.module}.{alias.name}" for alias in node.names)
+        _drop_docstring(node)
+    return frozenset(names), hashlib.sha256(ast.dump(tree).encode()).hexdigest()
+
+
+def _drop_docstring(node: ast.AST) -> None:
+    if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+        first = node.body[0] if node.body else None
+        if (
+            isinstance(first, ast.Expr)
+            and isinstance(first.value, ast.Constant)
+            and isinstance(first.value.value, str)
+        ):
+            del node.body[0]

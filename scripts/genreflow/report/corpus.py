@@ -1,0 +1,213 @@
+"""What the page shows of a dataset: its labels, parts, lengths, formats and levels."""
+
+import numpy as np
+import polars as pl
+
+from genreflow.report import numbers
+from genreflow.report.axis import axis_around
+from genreflow.report.material import Material
+from genreflow.report.numbers import counted
+from genreflow.report.problems import problems
+
+PARTS = ["train", "validation", "test", "duplicate", "excluded"]
+QUANTILES = [0.05, 0.25, 0.5, 0.75, 0.95]
+
+
+def datasets(material: Material) -> list[dict]:
+    """Return what the page shows of each dataset of the study."""
+    return [_dataset(material, name, tracks) for name, tracks in material.tracks.items()]
+
+
+def usable(tracks: pl.DataFrame) -> pl.DataFrame:
+    """Return the tracks that count: labelled, not quarantined, no duplicate, no conflict."""
+    return tracks.filter(
+        pl.col("status") != "quarantined",
+        pl.col("labels").list.len() > 0,
+        pl.col("duplicate_of").is_null(),
+        pl.col("conflict").is_null(),
+    )
+
+
+def part_counts(split: pl.DataFrame, tracks: pl.DataFrame) -> pl.DataFrame:
+    """Count the tracks of each label in each part, as a mean over folds and repeats.
+
+    Returns
+    -------
+    pl.DataFrame
+        label, then one f64 column for each of `PARTS`
+    """
+    labels = tracks.select("track_id", label="labels").explode("label")
+    rounds = max(split.select("repeat", "fold").unique().height, 1)
+    counts = (
+        split.join(labels, on="track_id")
+        .filter(pl.col("label").is_not_null())
+        .group_by("label", "part")
+        .agg(count=pl.len() / rounds)
+    )
+    columns = [
+        pl.col("count").filter(pl.col("part") == part).sum().cast(pl.Float64).alias(part)
+        for part in PARTS
+    ]
+    return counts.group_by("label").agg(columns).sort("label")
+
+
+def _dataset(material: Material, name: str, tracks: pl.DataFrame) -> dict:
+    good = usable(tracks)
+    splits = [s for s in material.split_names if material.split_dataset(s) == name]
+    return {
+        "name": name,
+        "facts": _facts(tracks, good),
+        "splits": splits,
+        "parts": PARTS,
+        "labels": _labels(material, tracks, good, splits),
+        "level_ticks": _level_ticks(good),
+        "seconds": _histogram(good["seconds"].drop_nulls().to_numpy()),
+        "formats": _formats(good),
+        "problems": problems(material, name, tracks),
+    }
+
+
+def _facts(tracks: pl.DataFrame, good: pl.DataFrame) -> list[tuple[str, str]]:
+    known = good.filter(pl.col("artist").is_not_null())
+    unknown = len(good) - len(known)
+    artists = counted(known["artist"].n_unique(), "artist")
+    if unknown:
+        artists += f"; unknown for {counted(unknown, 'track')}"
+    states = [
+        (int((tracks["status"] == "quarantined").sum()), "in quarantine"),
+        (int((tracks["status"] == "warning").sum()), "used with a warning"),
+        (int(tracks["duplicate_of"].is_not_null().sum()), "copies of another track"),
+        (int(tracks["conflict"].is_not_null().sum()), "under two labels"),
+        (int((tracks["labels"].list.len().fill_null(0) == 0).sum()), "without a label"),
+    ]
+    seconds = good["seconds"].drop_nulls()
+    return [
+        ("Files listed", numbers.count(len(tracks))),
+        ("Tracks that count", numbers.count(len(good))),
+        ("Set aside or noted", ", ".join(f"{numbers.count(n)} {what}" for n, what in states if n)),
+        ("Labels", numbers.count(good.explode("labels")["labels"].n_unique())),
+        ("Artists", artists),
+        ("Music in all", numbers.seconds(float(seconds.sum()))),
+    ]
+
+
+def _level(rms: pl.Expr) -> pl.Expr:
+    """RMS in decibel under full scale; silence is null."""
+    return pl.when(rms > 0).then(20 * rms.log10())
+
+
+def _levels(good: pl.DataFrame) -> pl.DataFrame:
+    return good.explode("labels").select(label="labels", level=_level(pl.col("rms")))
+
+
+def _level_axis(good: pl.DataFrame):
+    levels = _levels(good)["level"].drop_nulls()
+    ends = [levels.quantile(QUANTILES[0]), levels.quantile(QUANTILES[-1])]
+    return axis_around([levels.min(), levels.max()] if len(levels) < 500 else ends, ticks=4)
+
+
+def _level_ticks(good: pl.DataFrame) -> list[dict]:
+    axis = _level_axis(good)
+    return [{"at": axis.place(t), "text": f"{t:g}".replace("-", "−")} for t in axis.ticks]
+
+
+def _labels(material, tracks, good, splits) -> list[dict]:
+    """One row per label: tracks, artists, parts of each split, lengths, levels."""
+    listed = tracks.select(label="labels").explode("label").drop_nulls().unique()
+    by_label = (
+        listed.join(good.explode("labels").rename({"labels": "label"}), on="label", how="left")
+        .group_by("label")
+        .agg(
+            tracks=pl.col("track_id").count(),
+            artists=pl.col("artist").drop_nulls().n_unique(),
+            unknown=(pl.col("track_id").is_not_null() & pl.col("artist").is_null()).sum(),
+            seconds=pl.col("seconds").median(),
+        )
+        .sort("label")
+    )
+    axis = _level_axis(good)
+    levels = (
+        _levels(good)
+        .group_by("label")
+        .agg(pl.col("level").quantile(q).alias(f"q{at}") for at, q in enumerate(QUANTILES))
+    )
+    places = {
+        row["label"]: [axis.place(row[f"q{at}"]) for at in range(5)] + [row["q2"]]
+        for row in levels.iter_rows(named=True)
+    }
+    parts = {
+        split: {
+            row["label"]: [row[part] for part in PARTS]
+            for row in part_counts(material.splits[split], tracks).iter_rows(named=True)
+        }
+        for split in splits
+    }
+    most = max((sum(p) for own in parts.values() for p in own.values()), default=1) or 1
+    rows = []
+    for row in by_label.iter_rows(named=True):
+        *quantiles, median = places.get(row["label"], [None] * 6)
+        rows.append(
+            row
+            | {
+                "seconds_text": numbers.seconds(row["seconds"]),
+                "parts": [_bar(parts[s].get(row["label"], [0] * len(PARTS)), most) for s in splits],
+                "level": quantiles if median is not None else None,
+                "level_text": "" if median is None else f"{median:.1f}".replace("-", "−"),
+            }
+        )
+    return rows
+
+
+def _bar(counts: list[float], most: float) -> dict:
+    """A stacked bar: each part's name, place, width and count."""
+    at, pieces = 0.0, []
+    for part, number in zip(PARTS, counts, strict=True):
+        width = 100 * number / most
+        if number:
+            pieces.append({"part": part, "x": round(at, 2), "width": round(width, 2)})
+        at += width
+    used = [p for p, n in zip(PARTS[:3], counts, strict=False) if n] or ["train"]
+    text = " / ".join(_about(counts[PARTS.index(part)]) for part in used)
+    title = ", ".join(f"{p} {_about(n)}" for p, n in zip(PARTS, counts, strict=True) if n)
+    return {"pieces": pieces, "text": text, "title": title, "key": sum(counts[:3])}
+
+
+def _about(number: float) -> str:
+    return numbers.count(number) if number >= 10 or number == int(number) else f"{number:.1f}"
+
+
+def _histogram(seconds: np.ndarray) -> dict | None:
+    """Lengths in about twenty bins; none where all tracks are of one length."""
+    if not len(seconds) or np.ptp(seconds) <= 0.01 * seconds.max():
+        return None
+    top = float(np.quantile(seconds, 0.99)) if len(seconds) > 200 else float(seconds.max())
+    axis = axis_around([float(seconds.min()), top], ticks=20, floor=0.0)
+    counts, _ = np.histogram(np.minimum(seconds, axis.high), bins=np.array(axis.ticks))
+    return {
+        "bars": [
+            {
+                "x": axis.place(low),
+                "width": round(100 * axis.step / (axis.high - axis.low), 2),
+                "height": round(100 * int(n) / int(counts.max()), 2),
+                "title": f"{low:g} to {low + axis.step:g} s: {counted(int(n), 'track')}",
+            }
+            for low, n in zip(axis.ticks, counts, strict=False)
+            if n
+        ],
+        "ticks": [
+            {"at": axis.place(t), "text": f"{t:g}"}
+            for at, t in enumerate(axis.ticks)
+            if at % max(len(axis.ticks) // 6, 1) == 0
+        ],
+        "over": int((seconds > axis.high).sum()),
+    }
+
+
+def _formats(good: pl.DataFrame) -> list[dict]:
+    return (
+        good.group_by("format", "rate", "channels")
+        .agg(tracks=pl.len())
+        .sort(["tracks", "format", "rate", "channels"], descending=[True, False, False, False])
+        .head(30)
+        .to_dicts()
+    )

@@ -1,0 +1,276 @@
+"""The report's figures as files: SVG and PNG, equal bytes for equal tables."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+
+from genreflow.journal import progress
+from genreflow.report.confusions import classes_of, matrix
+from genreflow.report.corpus import PARTS, part_counts
+from genreflow.report.material import Material
+from genreflow.report.numbers import Metric
+from genreflow.report.pictures import scaled_mel, scaled_mfcc
+from genreflow.report.scores import leak
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+BLUE, ORANGE, GREEN, PURPLE = "#0b5aa8", "#b3500a", "#00745a", "#8a4b84"
+PART_COLOURS = dict(zip(PARTS, ("#9fb6cd", "#e3b04b", BLUE, "#c9ced6", "#e1e4e9"), strict=True))
+MUTED = "#5a626e"
+FONT = "DejaVu Sans"
+NUMBERED = 16
+
+
+def write_figures(material: Material, folder: str | Path) -> None:
+    """Write every figure of the study as SVG and PNG.
+
+    Parameters
+    ----------
+    material : Material
+    folder : str or Path
+        made where it is not there
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    with _style():
+        for name, figure in progress(_figures(material), "figures drawn"):
+            figure.savefig(folder / f"{name}.svg", metadata={"Date": None, "Creator": None})
+            figure.savefig(folder / f"{name}.png", metadata={"Software": None})
+
+
+def _figures(material: Material) -> Iterator[tuple[str, "Figure"]]:
+    for split in material.split_names:
+        if material.ranked(split):
+            yield f"leaderboard_{split}", _leaderboard(material, split)
+    compared = leak(material)
+    if compared:
+        yield "splits_compared", _splits_compared(material, compared)
+    for split in material.split_names:
+        yield from _confusions(material, split)
+        yield f"tracks_{split}", _counts(material, split)
+    for dataset, (examples, _) in material.examples.items():
+        if examples:
+            yield f"examples_{dataset}", _examples(examples)
+
+
+@contextmanager
+def _style() -> Iterator[None]:
+    """Settings under which equal figures are equal bytes, and names are never read as formulas."""
+    from matplotlib import rc_context
+
+    with rc_context(
+        {
+            "svg.hashsalt": "genreflow",
+            "svg.fonttype": "path",
+            "text.parse_math": False,
+            "axes.unicode_minus": True,
+            "font.family": FONT,
+            "font.size": 9,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.edgecolor": MUTED,
+            "xtick.color": MUTED,
+            "ytick.left": False,
+            "axes.axisbelow": True,
+            "savefig.dpi": 144,
+        }
+    ):
+        yield
+
+
+@cache
+def _glyphs() -> frozenset[int]:
+    """Code points that the figures' font can draw."""
+    from matplotlib.font_manager import findfont, get_font
+
+    return frozenset(get_font(findfont(FONT)).get_charmap())
+
+
+def plain(text: str, most: int = 32) -> str:
+    """Return a name as a figure can draw it: one short line, with a box for what has no glyph."""
+    text = "".join(c if ord(c) in _glyphs() and c.isprintable() else "□" for c in text)
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def _new(width: float, height: float) -> tuple["Figure", "Axes"]:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    return figure, figure.add_subplot()
+
+
+def _value_axis(axes: "Axes", metric: Metric, names: list[str]) -> None:
+    """Runs from top to bottom, the metric from left to right."""
+    from matplotlib.ticker import FuncFormatter
+
+    axes.set_yticks(range(len(names)), [plain(name) for name in names])
+    axes.set_ylim(len(names) - 0.4, -0.6)
+    if metric.percent:
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g} %"))
+    axes.set_xlabel(metric.title)
+    axes.grid(axis="x", color="#e1e4e9")
+    axes.spines["left"].set_visible(False)
+
+
+def _leaderboard(material: Material, split: str) -> "Figure":
+    runs = [row["run"] for row in material.ranked(split)]
+    figure, axes = _new(7, 1.2 + 0.3 * len(runs))
+    _value_axis(axes, material.metric, runs)
+    for y, run in enumerate(runs):
+        score = material.score(split, run, material.metric_name) or {}
+        if score.get("value") is None:
+            continue
+        if score["low"] is not None and score["high"] is not None:
+            axes.plot([score["low"], score["high"]], [y, y], color=BLUE, linewidth=1.6)
+        axes.plot([score["value"]], [y], "o", color=BLUE, markersize=6)
+    published = material.published.filter(
+        pl.col("split") == split,
+        pl.col("metric") == material.metric_name,
+        pl.col("run").is_in(runs),
+    )
+    for same, label in ((True, "published, same protocol"), (False, "published, other protocol")):
+        own = published.filter(pl.col("same_protocol") == same)
+        if len(own):
+            places = [runs.index(run) for run in own["run"]]
+            face = ORANGE if same else "white"
+            axes.plot(
+                own["published"], places, "D", color=ORANGE, mfc=face, markersize=5, label=label
+            )
+    if len(published):
+        figure.legend(loc="outside lower right", ncols=2, frameon=False, fontsize=8)
+    axes.set_title(plain(f"Split {split}", 60), loc="left")
+    return figure
+
+
+def _splits_compared(material: Material, compared: dict) -> "Figure":
+    rows = compared["rows"]
+    figure, axes = _new(7, 1.5 + 0.3 * len(rows))
+    _value_axis(axes, material.metric, [row["run"] for row in rows])
+    colours, markers = (BLUE, ORANGE, GREEN, PURPLE), "os^D"
+    for y, row in enumerate(rows):
+        ends = [point["value"] for point in row["points"]]
+        axes.plot([min(ends), max(ends)], [y, y], color="#b9c0ca", linewidth=1.8, zorder=1)
+    for split in compared["splits"]:
+        found = [
+            (point["value"], y)
+            for y, row in enumerate(rows)
+            for point in row["points"]
+            if point["split"] == split["name"]
+        ]
+        axes.plot(
+            *zip(*found, strict=True),
+            markers[split["mark"]],
+            color=colours[split["mark"]],
+            label=plain(split["name"]),
+        )
+    figure.legend(loc="outside upper left", ncols=4, frameon=False)
+    return figure
+
+
+def _confusions(material: Material, split: str) -> Iterator[tuple[str, "Figure"]]:
+    """The matrix of each run: one figure per split, of which only the data change."""
+    from matplotlib.figure import Figure
+
+    classes = [plain(label, 20) for label in classes_of(material, split)]
+    size = len(classes)
+    if not size:
+        return
+    font = 9 if size <= 20 else 6 if size <= 50 else 4
+    side = max(3.6, size * (0.45 if size <= 20 else 0.16 if size <= 50 else 0.075))
+    # Fixed margins: a computed layout would measure some hundreds of names for each figure.
+    left, top = 0.2 + max(map(len, classes)) * font * 0.0092, 0.4
+    width, height = left + side + 0.9, left + side + top
+    figure = Figure(figsize=(width, height))
+    axes = figure.add_axes((left / width, left / height, side / width, side / height))
+    image = axes.imshow(
+        np.zeros((size, size)), cmap="Blues", vmin=0, vmax=1, interpolation="nearest"
+    )
+    axes.set_axis_off()
+    for at, label in enumerate(classes):
+        axes.text(-0.7, at, label, fontsize=font, ha="right", va="center")
+        axes.text(at, size - 0.3, label, fontsize=font, ha="center", va="top", rotation=90)
+    colour_bar = figure.add_axes(
+        ((left + side + 0.15) / width, left / height, 0.12 / width, side / height)
+    )
+    bar = figure.colorbar(image, cax=colour_bar)
+    bar.set_ticks(np.sqrt([0, 0.05, 0.25, 0.5, 1]), labels=["0", "5 %", "25 %", "50 %", "100 %"])
+    bar.outline.set_visible(False)
+    title = figure.text(left / width, 1 - 0.12 / height, "", va="top")
+    names = len(axes.texts)
+    for row in material.ranked(split):
+        counts = matrix(material, split, row["run"])
+        totals = counts.sum(axis=1, keepdims=True)
+        strength = np.sqrt(counts / np.where(totals > 0, totals, 1))
+        image.set_data(strength)
+        title.set_text(plain(f"{row['run']}, split {split} (rows true, columns predicted)", 80))
+        for text in axes.texts[names:]:
+            text.remove()
+        for y, x in zip(*np.nonzero(counts), strict=True) if size <= NUMBERED else ():
+            ink = "white" if strength[y, x] > 0.6 else "black"
+            number = f"{counts[y, x]:g}"
+            axes.text(x, y, number, color=ink, ha="center", va="center", fontsize=8)
+        yield f"confusion_{row['run']}_{split}", figure
+
+
+def _counts(material: Material, split: str) -> "Figure":
+    tracks = material.tracks[material.split_dataset(split)]
+    table = part_counts(material.splits[split], tracks)
+    labels = table["label"].to_list()
+    figure, axes = _new(7, 1.6 + (0.28 if len(labels) <= 40 else 0.12) * len(labels))
+    at = np.zeros(len(labels))
+    for part in PARTS:
+        width = table[part].to_numpy()
+        if width.any():
+            axes.barh(range(len(labels)), width, left=at, color=PART_COLOURS[part], label=part)
+            at = at + width
+    axes.set_yticks(
+        range(len(labels)),
+        [plain(label) for label in labels],
+        fontsize=9 if len(labels) <= 40 else 5,
+    )
+    axes.set_ylim(len(labels) - 0.4, -0.6)
+    axes.set_xlabel("Tracks")
+    axes.set_title(plain(f"Split {split}", 60), loc="left")
+    if labels:
+        figure.legend(loc="outside lower left", ncols=5, frameon=False)
+    return figure
+
+
+def _examples(examples: list) -> "Figure":
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(10, 1.15 * len(examples) + 0.4), layout="constrained")
+    grid = figure.subplots(len(examples), 4, squeeze=False)
+    for row, example in zip(grid, examples, strict=True):
+        columns = np.arange(example.envelope.shape[1])
+        row[0].fill_between(columns, *example.envelope, color=BLUE, linewidth=0)
+        row[0].set(ylim=(-1, 1), xlim=(0, len(columns)))
+        pictures = [
+            (scaled_mel(example.mel), "magma"),
+            (scaled_mfcc(example.mfcc), "PuOr_r"),
+            (example.chroma, "cividis"),
+        ]
+        for axes, (values, colours) in zip(row[1:], pictures, strict=True):
+            axes.imshow(
+                values,
+                aspect="auto",
+                origin="lower",
+                cmap=colours,
+                vmin=0,
+                vmax=1,
+                interpolation="nearest",
+            )
+        for axes in row:
+            axes.set(xticks=[], yticks=[])
+            axes.spines[:].set_visible(False)
+        row[0].set_ylabel(plain(example.label, 16), rotation=0, ha="right", va="center")
+    for axes, title in zip(grid[0], ("Waveform", "Mel", "MFCC", "Chroma"), strict=True):
+        axes.set_title(title, fontsize=9)
+    return figure

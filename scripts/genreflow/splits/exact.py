@@ -1,0 +1,275 @@
+"""The exact splits: scikit-learn's splitters on tracks sorted by track_id, and given lists.
+
+Repeat r is drawn with seed + r. These splits hold published protocols and suit small sets; a
+track may change sides when data comes and goes.
+"""
+
+import logging
+import math
+from collections.abc import Callable
+
+import numpy as np
+import polars as pl
+
+from genreflow.splits.check import require
+from genreflow.splits.eligible import Division, artist_groups, counted, mark_duplicates
+
+log = logging.getLogger("genreflow")
+
+Draw = Callable[[float, np.ndarray], np.ndarray]
+
+
+def stratified(
+    rows: pl.DataFrame,
+    *,
+    test: float = 0.2,
+    validation: float = 0.0,
+    repeats: int = 1,
+    seed: int = 0,
+) -> Division:
+    """Draw at random, keeping the labels' shares: scikit-learn's StratifiedShuffleSplit.
+
+    Parameters
+    ----------
+    rows : pl.DataFrame
+        as `find_eligible` returns
+    test, validation : number in [0, 1)
+        shares of all tracks; the validation part is drawn from what is not tested, by the same
+        splitter and seed
+    repeats : int > 0
+    seed : int
+    """
+    from sklearn.model_selection import StratifiedShuffleSplit
+
+    rows = mark_duplicates(rows)
+    labels = counted(rows)["label"].to_numpy()
+    needed = _needed(validation)
+    require(rows, counted(rows)["track_id"].to_numpy(), len(needed), "stratified", "tracks")
+    folds = []
+    for repeat in range(repeats):
+
+        def draw(size: float | int, among: np.ndarray, state: int = seed + repeat) -> np.ndarray:
+            splitter = StratifiedShuffleSplit(1, test_size=size, random_state=state)
+            return among[next(splitter.split(among, labels[among]))[1]]
+
+        folds.append((repeat, 0, _three_parts(len(labels), test, validation, draw)))
+    return _shuffled(rows, folds, needed)
+
+
+def group(
+    rows: pl.DataFrame,
+    *,
+    test: float = 0.2,
+    validation: float = 0.0,
+    repeats: int = 1,
+    seed: int = 0,
+) -> Division:
+    """Draw artists at random: scikit-learn's GroupShuffleSplit.
+
+    Parameters
+    ----------
+    rows : pl.DataFrame
+        as `find_eligible` returns
+    test, validation : number in [0, 1)
+        shares of the artists, not of the tracks; an unknown artist is one of his own
+    repeats : int > 0
+    seed : int
+    """
+    from sklearn.model_selection import GroupShuffleSplit
+
+    rows = mark_duplicates(rows)
+    groups = artist_groups(rows)
+    needed = _needed(validation)
+    require(rows, groups, len(needed), "group", "artists")
+    folds = []
+    for repeat in range(repeats):
+
+        def draw(size: float | int, among: np.ndarray, state: int = seed + repeat) -> np.ndarray:
+            splitter = GroupShuffleSplit(1, test_size=size, random_state=state)
+            return among[next(splitter.split(among, groups=groups[among]))[1]]
+
+        parts = _three_parts(len(groups), test, validation, draw, units=len(set(groups)))
+        folds.append((repeat, 0, parts))
+    return _shuffled(rows, folds, needed)
+
+
+def stratified_kfold(
+    rows: pl.DataFrame,
+    *,
+    folds: int = 5,
+    validation: float = 0.0,
+    repeats: int = 1,
+    seed: int = 0,
+) -> Division:
+    """Test every track once, keeping the labels' shares: scikit-learn's StratifiedKFold.
+
+    Parameters
+    ----------
+    rows : pl.DataFrame
+        as `find_eligible` returns
+    folds : int > 1
+    validation : number in [0, 1)
+        share of all tracks, drawn from each fold's training side by StratifiedShuffleSplit
+    repeats : int > 0
+    seed : int
+    """
+    from sklearn.model_selection import StratifiedKFold, StratifiedShuffleSplit
+
+    rows = mark_duplicates(rows)
+    tracks = counted(rows)
+    labels = tracks["label"].to_numpy()
+    require(rows, tracks["track_id"].to_numpy(), folds, "stratified_kfold", "tracks")
+    size = _count(validation, len(labels))
+    made = []
+    for repeat in range(repeats):
+        splitter = StratifiedKFold(folds, shuffle=True, random_state=seed + repeat)
+        inner = StratifiedShuffleSplit(1, test_size=size or None, random_state=seed + repeat)
+        for fold, (train, test) in enumerate(splitter.split(labels, labels)):
+            parts = _parts(len(labels), test)
+            if size:
+                parts[train[next(inner.split(train, labels[train]))[1]]] = "validation"
+            made.append((repeat, fold, parts))
+    return Division(rows, made, ("train",), _needed(validation)[1:])
+
+
+def stratified_group_kfold(
+    rows: pl.DataFrame,
+    *,
+    folds: int = 5,
+    validation: float = 0.0,
+    repeats: int = 1,
+    seed: int = 0,
+) -> Division:
+    """Test every artist once, the labels' shares kept as far as that allows.
+
+    scikit-learn's StratifiedGroupKFold. A fold may lack a class where it has fewer artists than
+    there are folds; it is tested in others.
+
+    Parameters
+    ----------
+    rows : pl.DataFrame
+        as `find_eligible` returns
+    folds : int > 1
+    validation : number in [0, 1)
+        share of all tracks, as nearly as one fold of another StratifiedGroupKFold on the
+        training side comes to it
+    repeats : int > 0
+    seed : int
+    """
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    rows = mark_duplicates(rows)
+    labels, groups = counted(rows)["label"].to_numpy(), artist_groups(rows)
+    needed = _needed(validation)
+    require(rows, groups, len(needed), "stratified_group_kfold", "artists")
+    if len(set(groups)) < folds:
+        raise ValueError(f"{folds} folds need {folds} artists, there are {len(set(groups))}")
+    made = []
+    for repeat in range(repeats):
+        splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed + repeat)
+        for fold, (train, test) in enumerate(splitter.split(labels, labels, groups)):
+            parts = _parts(len(labels), test)
+            if validation > 0:
+                pieces = round(len(train) / (validation * len(labels)))
+                if pieces < 2:
+                    raise ValueError("the validation part would be larger than the training part")
+                inner = StratifiedGroupKFold(pieces, shuffle=True, random_state=seed + repeat)
+                inside = next(inner.split(train, labels[train], groups[train]))[1]
+                parts[train[inside]] = "validation"
+            made.append((repeat, fold, parts))
+    return Division(rows, made, ("train",), needed[1:])
+
+
+def given(rows: pl.DataFrame, *, list: str, merge_validation: bool = False) -> Division:
+    """Take the parts from a list that comes with the dataset.
+
+    Parameters
+    ----------
+    rows : pl.DataFrame
+        as `find_eligible` returns for the list
+    list : str
+        its name
+    merge_validation : bool
+        train on the validation part too, for models that select nothing by it
+    """
+    rows = mark_duplicates(rows)
+    parts = counted(rows)["side"].to_numpy()
+    if merge_validation:
+        parts = np.where(parts == "validation", "train", parts)
+    wanted = ("validation",) if "validation" in parts else ()
+    return Division(rows, [(0, 0, parts)], ("train", "test"), wanted)
+
+
+def published(
+    rows: pl.DataFrame, *, test: float = 0.2, stratify: bool = False, seed: int = 0
+) -> Division:
+    """Draw as published scripts do: scikit-learn's train_test_split on the tracks in order.
+
+    Such scripts know nothing of copies. To measure what they measured, copies of a recording,
+    under the same label or another, each count as a track of its own here, and may stand on
+    both sides; `genreflow.splits.describe` counts them. Tracks that cannot be used (quarantined,
+    unlabelled, too short) are left out before the draw, as the scripts' authors had to. So the
+    sides are the published ones where the same files are usable and the script took them in
+    the order of their names. A class that is never tested is a warning, not an error.
+
+    Parameters
+    ----------
+    rows : pl.DataFrame
+        as `find_eligible` returns with ``keep_conflicts``
+    test : number in (0, 1)
+        share of the tracks
+    stratify : bool
+        keep the labels' shares
+    seed : int
+        random_state of the script
+    """
+    from sklearn.model_selection import train_test_split
+
+    labels = counted(rows)["label"].to_numpy()
+    if stratify:
+        require(rows, counted(rows)["track_id"].to_numpy(), 2, "published", "tracks")
+    _, tested = train_test_split(
+        np.arange(len(labels)),
+        test_size=test,
+        random_state=seed,
+        stratify=labels if stratify else None,
+    )
+    parts = _parts(len(labels), tested)
+    sides = counted(rows).select("digest", side=pl.Series(parts, dtype=pl.String))
+    torn = sides.group_by("digest").agg(pl.col("side").n_unique())
+    log.info("%d recordings stand on both sides", (torn["side"] > 1).sum())
+    return Division(rows, [(0, 0, parts)], ("train",), ("test",))
+
+
+def _shuffled(rows: pl.DataFrame, folds: list, needed: tuple[str, ...]) -> Division:
+    """With several repeats a class may be missing from the test part of one, not from training."""
+    if len(folds) == 1:
+        return Division(rows, folds, needed)
+    return Division(rows, folds, needed[:1], needed[1:])
+
+
+def _needed(validation: float) -> tuple[str, ...]:
+    return ("train", "validation", "test") if validation > 0 else ("train", "test")
+
+
+def _count(share: float, total: int) -> int:
+    """Number of a share, rounded up as scikit-learn does, but not by an error of the product."""
+    return math.ceil(share * total - 1e-9)
+
+
+def _parts(total: int, test: np.ndarray) -> np.ndarray:
+    parts = np.full(total, "train", dtype=object)
+    parts[test] = "test"
+    return parts
+
+
+def _three_parts(
+    total: int, test: float, validation: float, draw: Draw, units: int | None = None
+) -> np.ndarray:
+    """Draw the test part from all, then the validation part from the others."""
+    everything = np.arange(total)
+    parts = _parts(total, draw(test, everything))
+    if validation > 0:
+        size = _count(validation, total if units is None else units)
+        parts[draw(size, everything[parts == "train"])] = "validation"
+    return parts

@@ -1,0 +1,253 @@
+"""All folds of one run on one split."""
+
+import json
+import logging
+import resource
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from genreflow.errors import GenreflowError
+from genreflow.journal import progress
+from genreflow.models.build import build_estimator
+from genreflow.models.files import save_model
+from genreflow.models.predict import predict_probabilities
+from genreflow.training.fit import fit_model
+from genreflow.training.table import PARTS, TrainingTable, read_table
+
+log = logging.getLogger("genreflow")
+
+PREDICTIONS = {
+    "track_id": pl.String,
+    "repeat": pl.Int32,
+    "fold": pl.Int32,
+    "part": pl.String,
+    "target": pl.String,
+    "truth": pl.Float64,
+    "score": pl.Float64,
+}
+# Those that are installed are named in run.json.
+PACKAGES = (
+    "genreflow",
+    "numpy",
+    "polars",
+    "scikit-learn",
+    "scipy",
+    "skops",
+    "threadpoolctl",
+    "xgboost",
+    "xgboost-cpu",
+)
+
+
+@dataclass(frozen=True)
+class Fold:
+    """What run.json says of a fold."""
+
+    repeat: int
+    fold: int
+    train_tracks: int
+    validation_tracks: int
+    test_tracks: int
+    seconds_fit: float
+    seconds_predict: float
+    best_parameters: dict[str, Any] | None = None
+    dropped: dict[str, str] = field(default_factory=dict)
+
+
+def train_run(
+    *,
+    tracks: str | Path,
+    split: str | Path,
+    features: Sequence[str],
+    model: Mapping[str, Any],
+    run: str,
+    seed: int,
+    task: str,
+    provenance: Mapping[str, Any],
+    predictions: str | Path,
+    models: str | Path,
+    record: str | Path,
+    threads: int = 1,
+) -> None:
+    """Train a run on every fold of a split, and predict the tracks that it was not fitted on.
+
+    Parameters
+    ----------
+    tracks, split : str or Path
+        tables of the dataset's tracks and of the parts that they are in
+    features : sequence of str
+        feature tables of the dataset's batches
+    model : mapping
+        the model as in config/models, with the schema's defaults filled in
+    run : str
+        name of the run
+    seed : int >= 0
+        each fold has a seed of its own, derived from this one
+    task : str
+        ``"single_label"``
+    provenance : mapping
+        what run.json says beyond what is known here: study, dataset, split, split_method, snapshot,
+        features (the set's name) and feature_code (its digest)
+    predictions, models, record : str or Path
+        predictions.parquet, the folder of the models and run.json, to be written
+    threads : int > 0
+        a constant, since results differ in the last bits with the number of threads
+
+    Raises
+    ------
+    GenreflowError
+        if the data or the model cannot be used
+    """
+    started = time.perf_counter()
+    if task != "single_label":
+        raise GenreflowError(f"run {run}: the task {task!r} is not known here, only 'single_label'")
+    where = f"run {run}, split {provenance['split']}"
+    parts = pl.read_parquet(split)
+    table = read_table(pl.read_parquet(tracks), parts, features)
+    # Libraries must be loaded before their threads can be limited.
+    build_estimator(model, seed=seed, threads=threads, where=where)
+
+    from threadpoolctl import threadpool_limits
+
+    folds, scores = [], []
+    pairs = parts.select("repeat", "fold").unique().sort("repeat", "fold").rows()
+    with threadpool_limits(threads):
+        for repeat, fold in progress(pairs, "folds trained"):
+            chosen = parts.filter(pl.col("repeat") == repeat, pl.col("fold") == fold)
+            described, predicted = _train_fold(
+                table,
+                chosen,
+                repeat,
+                fold,
+                model=model,
+                seed=fold_seed(seed, repeat, fold),
+                threads=threads,
+                where=f"{where}, repeat {repeat}, fold {fold}",
+                folder=Path(models) / f"r{repeat}f{fold}",
+            )
+            folds.append(described)
+            scores.append(predicted)
+    pl.concat(scores).sort("repeat", "fold", "part", "track_id", "target").write_parquet(
+        predictions
+    )
+    text = {
+        **_origin(provenance, table),
+        "run": run,
+        "task": task,
+        "model": dict(model),
+        "data_digest": table.digest(),
+        "seed": seed,
+        "classes": list(table.classes),
+        "folds": [asdict(fold) for fold in folds],
+        "seconds": round(time.perf_counter() - started, 3),
+        "peak_memory_mb": round(_peak_memory(), 1),
+        "versions": _versions(),
+        "threads": threads,
+    }
+    Path(record).write_text(json.dumps(text, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def fold_seed(seed: int, repeat: int, fold: int) -> int:
+    """Seed of a fold, below 2**31: the same wherever and whenever it is derived."""
+    return int(np.random.SeedSequence([seed, repeat, fold]).generate_state(1)[0] >> 1)
+
+
+def _train_fold(
+    table: TrainingTable,
+    parts: pl.DataFrame,
+    repeat: int,
+    fold: int,
+    *,
+    model: Mapping[str, Any],
+    seed: int,
+    threads: int,
+    where: str,
+    folder: Path,
+) -> tuple[Fold, pl.DataFrame]:
+    """Fit on the training part, keep the model, predict the other parts."""
+    members = {part: parts.filter(pl.col("part") == part)["track_id"].to_list() for part in PARTS}
+    rows = {part: table.rows(track_ids) for part, track_ids in members.items()}
+    known, y = np.unique(table.labels[rows["train"]], return_inverse=True)
+    if len(known) < 2:
+        raise GenreflowError(
+            f"{where}: the training part has {len(rows['train'])} tracks with features and "
+            f"{len(known)} labels; at least 2 labels are needed"
+        )
+    X, groups = table.X[rows["train"]], table.groups[rows["train"]]
+    begun = time.perf_counter()
+    pipeline, best = fit_model(model, X, y, groups, seed=seed, threads=threads, where=where)
+    fitted = time.perf_counter()
+    predicted = []
+    for part in PARTS[1:]:
+        if len(rows[part]):
+            scores = np.zeros((len(rows[part]), len(table.classes)))
+            columns = np.searchsorted(table.classes, known)
+            scores[:, columns] = predict_probabilities(pipeline, table.X[rows[part]])
+            predicted.append(_long(table, rows[part], scores, part))
+    done = time.perf_counter()
+    save_model(pipeline, known.tolist(), folder)
+    described = Fold(
+        repeat=repeat,
+        fold=fold,
+        **{f"{part}_tracks": len(rows[part]) for part in PARTS},
+        seconds_fit=round(fitted - begun, 3),
+        seconds_predict=round(done - fitted, 3),
+        best_parameters=best,
+        dropped={
+            track_id: table.dropped[track_id]
+            for track_id in sorted(set().union(*members.values()) & table.dropped.keys())
+        },
+    )
+    empty = pl.DataFrame(schema=PREDICTIONS)
+    columns = [pl.lit(repeat).alias("repeat"), pl.lit(fold).alias("fold")]
+    long = [
+        p.with_columns(columns).select(pl.col(c).cast(t) for c, t in PREDICTIONS.items())
+        for p in predicted
+    ]
+    return described, pl.concat([empty, *long])
+
+
+def _long(table: TrainingTable, rows: np.ndarray, scores: np.ndarray, part: str) -> pl.DataFrame:
+    """One row for each track and label."""
+    classes = np.asarray(table.classes)
+    return pl.DataFrame(
+        {
+            "track_id": np.repeat(table.track_ids[rows], len(classes)).tolist(),
+            "part": part,
+            "target": np.tile(classes, len(rows)).tolist(),
+            "truth": (table.labels[rows][:, None] == classes).astype(np.float64).ravel(),
+            "score": scores.ravel(),
+        }
+    )
+
+
+def _origin(provenance: Mapping[str, Any], table: TrainingTable) -> dict[str, Any]:
+    """What the workflow knows of the run, with the features as run.json has them."""
+    known = dict(provenance)
+    name, code = known.pop("features"), known.pop("feature_code")
+    features = {"sets": [name], "names": list(table.features), "code": {name: code}}
+    return known | {"features": features}
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": ".".join(map(str, sys.version_info[:3]))}
+    for package in PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def _peak_memory() -> float:
+    """Most memory that this process has held, in MiB."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 2**20 if sys.platform == "darwin" else peak / 2**10

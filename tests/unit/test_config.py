@@ -1,0 +1,182 @@
+"""A mistake in a config is found before anything runs, and its message helps."""
+
+import copy
+from dataclasses import asdict
+
+import pytest
+import yaml
+
+from genreflow.audio.settings import DecodeSettings
+from genreflow.config import SHIPPED, read_study, read_yaml
+from genreflow.errors import GenreflowError
+
+STUDY = {
+    "study": "mine",
+    "dataset": "gtzan",
+    "runs": {"forest": {"model": "random_forest", "features": "summary"}},
+    "splits": {"random": {"method": "stratified"}},
+}
+
+
+def changed(**paths):
+    """The study with values set at dotted paths (double underscore for the dot)."""
+    study = copy.deepcopy(STUDY)
+    for path, value in paths.items():
+        *parents, last = path.split("__")
+        node = study
+        for parent in parents:
+            node = node.setdefault(parent, {})
+        node[last] = value
+    return study
+
+
+def read(study, folder):
+    return read_study(study, source="mine.yaml", folder=folder)
+
+
+def test_defaults_are_filled_in(tmp_path):
+    study = read(STUDY, tmp_path)
+    assert study.settings["statistics"] == {
+        "confidence": 0.95,
+        "resamples": 1000,
+        "metric": "accuracy",
+    }
+    assert study.settings["splits"]["random"] == {
+        "method": "stratified",
+        "dataset": "gtzan",
+        "test": 0.2,
+        "validation": 0.0,
+        "repeats": 1,
+        "seed": 0,
+    }
+    assert study.models["forest"]["estimator"] == "sklearn.ensemble.RandomForestClassifier"
+    assert study.features["summary"]["rate"] == 22050
+    assert study.pairs() == [("forest", "random")]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"datset": "gtzan"}, ["mine.yaml", "datset", "did you mean 'dataset'"]),
+        ({"seed": "abc"}, ["mine.yaml: seed", "integer", "'abc'"]),
+        ({"runs__forest__model": "random_forrest"}, ["runs.forest.model", "'random_forest'"]),
+        ({"runs__forest__features": "sumary"}, ["runs.forest.features", "'summary'"]),
+        ({"runs__forest__split": ["x"]}, ["runs.forest", "'split'", "'splits'"]),
+        ({"runs__forest__splits": ["randm"]}, ["runs.forest.splits", "'random'"]),
+        ({"splits__random__method": "stratifed"}, ["splits.random.method", "'stratified'"]),
+        ({"splits__random__folds": 3}, ["splits.random", "'folds'", "stratified", "test"]),
+        ({"splits__random__test": 1.5}, ["splits.random.test", "1.5"]),
+        (
+            {"splits__random__test": 0.6, "splits__random__validation": 0.5},
+            ["splits.random", "nothing to train on"],
+        ),
+        ({"splits__listed": {"method": "given"}}, ["splits.listed", "'list'"]),
+        ({"dataset": "gtzam"}, ["config/datasets/gtzam.yaml", "'gtzan'"]),
+        ({"statistics": {"metric": "acuracy"}}, ["statistics.metric", "'accuracy'"]),
+        ({"runs": {}}, ["runs"]),
+        ({"study": "../up"}, ["study", "../up"]),
+        (
+            {
+                "published": [
+                    {"run": "fores", "split": "random", "metric": "x", "value": 1, "source": ""}
+                ]
+            },
+            ["published.0.run", "'forest'"],
+        ),
+    ],
+    ids=str,
+)
+def test_a_mistake_is_named_with_file_key_and_closest_name(tmp_path, change, words):
+    with pytest.raises(GenreflowError) as error:
+        read(changed(**change), tmp_path)
+    for word in words:
+        assert word in str(error.value)
+
+
+def test_missing_keys_are_named(tmp_path):
+    with pytest.raises(GenreflowError, match="missing 'dataset' and 'runs' and 'splits'"):
+        read({"study": "mine"}, tmp_path)
+
+
+def test_all_mistakes_are_told_at_once(tmp_path):
+    with pytest.raises(GenreflowError) as error:
+        read(changed(seed="x", batch_size=0), tmp_path)
+    assert "seed" in str(error.value) and "batch_size" in str(error.value)
+
+
+def test_a_config_that_is_no_mapping_is_refused(tmp_path):
+    with pytest.raises(GenreflowError, match="expected keys and values, found a list"):
+        read(["a"], tmp_path)
+
+
+def test_limits_cap_folds_repeats_and_resamples(tmp_path):
+    study = changed(
+        splits__folded={"method": "stratified_kfold", "folds": 10, "repeats": 5},
+        limits={"folds": 2, "repeats": 1, "resamples": 100},
+    )
+    settings = read(study, tmp_path).settings
+    assert settings["splits"]["folded"]["folds"] == 2
+    assert settings["splits"]["folded"]["repeats"] == 1
+    assert settings["statistics"]["resamples"] == 100
+    assert "folds" not in settings["splits"]["random"]
+
+
+def test_files_of_the_working_directory_go_before_the_shipped_ones(tmp_path, monkeypatch):
+    (tmp_path / "config/models").mkdir(parents=True)
+    (tmp_path / "config/models/random_forest.yaml").write_text("estimator: mine.Forest\n")
+    (tmp_path / "config/features.yaml").write_text("loudness: {function: mine.loudness}\n")
+    (tmp_path / "mine.py").write_text("def loudness(y, *, sr): ...\nclass Forest: ...\n")
+    monkeypatch.chdir(tmp_path)
+    study = changed(runs__loud={"model": "random_forest", "features": "loudness"})
+    read_back = read(study, tmp_path)
+    assert read_back.models["forest"]["estimator"] == "mine.Forest"
+    assert set(read_back.features) == {"summary", "loudness"}
+
+
+def test_a_mistake_in_a_part_names_its_file(tmp_path):
+    (tmp_path / "config/models").mkdir(parents=True)
+    (tmp_path / "config/models/mine.yaml").write_text("estimater: my.Forest\n")
+    with pytest.raises(
+        GenreflowError, match=r"config/models/mine.yaml: .*'estimater'.*'estimator'"
+    ):
+        read(changed(runs__mine={"model": "mine", "features": "summary"}), tmp_path)
+
+
+def test_what_is_not_yaml_is_refused_with_its_line(tmp_path):
+    (tmp_path / "config/models").mkdir(parents=True)
+    (tmp_path / "config/models/mine.yaml").write_text("estimator: [\n")
+    with pytest.raises(GenreflowError, match=r"mine.yaml: not YAML"):
+        read(changed(runs__mine={"model": "mine", "features": "summary"}), tmp_path)
+
+
+def test_a_run_replaces_hyper_parameters_of_its_model(tmp_path):
+    study = changed(runs__forest__parameters={"n_estimators": 7})
+    assert read(study, tmp_path).models["forest"]["parameters"]["n_estimators"] == 7
+
+
+@pytest.mark.parametrize(
+    "file", sorted((SHIPPED / "config/studies").glob("*.yaml")), ids=lambda p: p.stem
+)
+def test_every_shipped_study_is_valid(file, tmp_path):
+    study = yaml.safe_load(file.read_text())
+    assert read(study, tmp_path).name == file.stem
+
+
+def test_quick_shortens_any_study(tmp_path):
+    quick = yaml.safe_load((SHIPPED / "config/quick.yaml").read_text())
+    study = yaml.safe_load((SHIPPED / "config/config.yaml").read_text())
+    settings = read(study | quick, tmp_path).settings
+    assert settings["splits"]["artist"]["folds"] == 2
+
+
+def test_the_audio_settings_of_the_schema_are_those_of_the_program(tmp_path):
+    schema = read_yaml(SHIPPED / "workflow/schemas/dataset.schema.yaml")
+    keys = schema["properties"]["audio"]["properties"]
+    assert {key: part["default"] for key, part in keys.items()} == asdict(DecodeSettings())
+
+
+def test_audio_settings_that_refuse_every_file_are_refused(tmp_path):
+    (tmp_path / "config/datasets").mkdir(parents=True)
+    (tmp_path / "config/datasets/gtzan.yaml").write_text("root: x\naudio: {seconds: 0.5}\n")
+    with pytest.raises(GenreflowError, match=r"config/datasets/gtzan.yaml: .*min_seconds"):
+        read(STUDY, tmp_path)

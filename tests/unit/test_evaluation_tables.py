@@ -1,0 +1,302 @@
+"""From the files of the runs to the tables of a study."""
+
+import json
+
+import numpy as np
+import polars as pl
+import pytest
+from sklearn import metrics as oracle
+
+from evaluate import evaluate
+from genreflow.errors import GenreflowError
+from genreflow.evaluation.metrics import OVERALL, PER_CLASS
+from genreflow.evaluation.study import Run, evaluate_study
+
+LABELS = ["blues", "jazz", "rock"]
+
+
+class Corpus:
+    """A small study: 60 tracks of 12 artists, two folds in each of two repeats."""
+
+    def __init__(self, folder, folds=2, repeats=2, n=60):
+        self.folder, self.n = folder, n
+        self.rng = np.random.default_rng(0)
+        self.ids = [f"{i:03d}.wav" for i in range(n)]
+        self.truth = np.arange(n) % 3
+        artists = [f"Artist {i % 12}" if i % 7 else None for i in range(n)]
+        pl.DataFrame({"track_id": self.ids, "artist": artists}).write_parquet(folder / "tracks")
+        rows = []
+        for repeat in range(repeats):
+            side = self.rng.permutation(n) % (folds + 1)
+            parts = {folds: "validation"}
+            for fold in range(folds):
+                rows += [
+                    (track, repeat, fold, "test" if s == fold else parts.get(s, "train"), None)
+                    for track, s in zip(self.ids, side, strict=True)
+                ]
+        schema = ["track_id", "repeat", "fold", "part", "reason"]
+        self.split = pl.DataFrame(rows, schema=schema, orient="row").cast(
+            {"repeat": pl.Int32, "fold": pl.Int32, "reason": pl.String}
+        )
+        self.split.write_parquet(folder / "split")
+
+    def predict(self, skill: float) -> pl.DataFrame:
+        keys = self.split.filter(pl.col("part").is_in(["test", "validation"]))
+        keys = keys.select("track_id", "repeat", "fold", "part").sort(
+            "repeat", "fold", "part", "track_id"
+        )
+        truth = np.array([self.truth[int(track[:3])] for track in keys["track_id"]])
+        scores = self.rng.dirichlet(np.ones(3), size=len(truth))
+        scores[np.arange(len(truth)), truth] += skill
+        scores /= scores.sum(axis=1, keepdims=True)
+        return keys[np.repeat(np.arange(len(truth)), 3)].with_columns(
+            target=pl.Series(LABELS * len(truth)),
+            truth=pl.Series(np.eye(3)[truth].ravel()),
+            score=pl.Series(scores.ravel()),
+        )
+
+    def write(self, name: str, predictions: pl.DataFrame, split="random") -> Run:
+        predictions.write_parquet(self.folder / f"{name}.parquet")
+        record = {
+            "folds": [{"train_tracks": 20}, {"train_tracks": 23}],
+            "seconds": 1.5,
+            "peak_memory_mb": 100.0,
+        }
+        (self.folder / "run.json").write_text(json.dumps(record))
+        return Run(
+            run=name,
+            split=split,
+            model="random_forest",
+            features="summary",
+            kind="exact",
+            method="stratified_kfold",
+            predictions=str(self.folder / f"{name}.parquet"),
+            record=str(self.folder / "run.json"),
+            split_table=str(self.folder / "split"),
+            tracks=str(self.folder / "tracks"),
+        )
+
+
+@pytest.fixture
+def corpus(tmp_path):
+    return Corpus(tmp_path)
+
+
+def overall(tables, run, metric, part="test"):
+    table = tables["metrics"].filter(
+        pl.col("run") == run,
+        pl.col("metric") == metric,
+        pl.col("part") == part,
+        pl.col("target").is_null(),
+    )
+    return table.row(0, named=True)
+
+
+def test_figures_are_those_of_the_pooled_predictions(corpus):
+    predictions = corpus.predict(0.3)
+    tables = evaluate_study([corpus.write("forest", predictions)], resamples=200)
+    for part in ("test", "validation"):
+        wide = predictions.filter(pl.col("part") == part).group_by(
+            "repeat", "fold", "track_id", maintain_order=True
+        )
+        wide = wide.agg("truth", "score")
+        truth = np.array(wide["truth"].to_list()).argmax(axis=1)
+        scores = np.array(wide["score"].to_list())
+        row = overall(tables, "forest", "f1_macro", part)
+        expected = oracle.f1_score(truth, scores.argmax(axis=1), average="macro")
+        assert row["value"] == pytest.approx(expected, abs=1e-12)
+        assert row["low"] < row["value"] < row["high"]
+        area = oracle.roc_auc_score(truth, scores, multi_class="ovr")
+        assert overall(tables, "forest", "roc_auc_ovr", part)["value"] == pytest.approx(
+            area, abs=1e-12
+        )
+        folds = [
+            oracle.accuracy_score(np.argmax(t, axis=1), np.argmax(s, axis=1))
+            for (_, t, s) in wide.group_by("repeat", "fold")
+            .agg("truth", "score")
+            .select(pl.struct("repeat", "fold"), "truth", "score")
+            .iter_rows()
+        ]
+        row = overall(tables, "forest", "accuracy", part)
+        assert row["folds"] == 4
+        assert row["fold_mean"] == pytest.approx(np.mean(folds), abs=1e-12)
+        assert row["fold_std"] == pytest.approx(np.std(folds, ddof=1), abs=1e-12)
+
+
+def test_metrics_has_every_row_and_counts_tracks_and_artists_once(corpus):
+    tables = evaluate_study([corpus.write("forest", corpus.predict(0.3))], resamples=100)
+    metrics = tables["metrics"]
+    assert metrics.height == 2 * (len(OVERALL) + len(LABELS) * len(PER_CLASS))
+    row = overall(tables, "forest", "accuracy")
+    tested = corpus.split.filter(pl.col("part") == "test")["track_id"].unique()
+    assert row["tracks"] == row["support"] == len(tested) < 80
+    per_class = metrics.filter(
+        pl.col("target").is_not_null(), pl.col("part") == "test", pl.col("metric") == "recall"
+    )
+    assert per_class["support"].sum() == len(tested)
+    assert (per_class["clusters"] < row["clusters"]).all()
+    assert metrics.schema["folds"] == metrics.schema["support"] == pl.Int32
+    run = tables["runs"].row(0, named=True)
+    assert (run["train_tracks"], run["test_tracks"], run["folds"]) == (22, len(tested), 4)
+
+
+def test_order_of_rows_and_runs_changes_no_bit(corpus):
+    runs = [corpus.write(name, corpus.predict(skill)) for name, skill in (("a", 0.1), ("b", 0.5))]
+    first = evaluate_study(runs, resamples=100)
+    for run in runs:
+        frame = pl.read_parquet(run.predictions)
+        frame.sample(fraction=1.0, shuffle=True, seed=1).write_parquet(run.predictions)
+    second = evaluate_study(runs[::-1], resamples=100)
+    for name, table in first.items():
+        assert table.equals(second[name]), name
+
+
+def test_confusion_has_all_cells(corpus):
+    predictions = corpus.predict(2.0)
+    confusion = evaluate_study([corpus.write("good", predictions)], resamples=100)["confusion"]
+    assert confusion.height == 9
+    assert confusion["count"].sum() == predictions.filter(pl.col("part") == "test").height / 3
+    diagonal = confusion.filter(pl.col("truth") == pl.col("predicted"))
+    assert (diagonal["share"] == 1).all()
+
+
+def test_guesses_name_every_predicted_track(corpus):
+    predictions = corpus.predict(0.3)
+    guesses = evaluate_study([corpus.write("forest", predictions)], resamples=100)["guesses"]
+    best = predictions.group_by("repeat", "fold", "part", "track_id").agg(pl.col("score").max())
+    assert guesses.height == best.height
+    joined = guesses.join(best, on=["repeat", "fold", "part", "track_id"])
+    assert (joined["probability"] == joined["score"]).all()
+    assert (
+        guesses["track_id"].str.slice(0, 3).cast(int) % 3
+        == pl.Series([LABELS.index(label) for label in guesses["truth"]])
+    ).all()
+
+
+def test_only_tracks_that_every_run_predicted_count(corpus):
+    lacking = corpus.predict(0.3)
+    gone = lacking.filter(pl.col("part") == "test")["track_id"].unique().sort().head(2)
+    runs = [
+        corpus.write("all", corpus.predict(0.3)),
+        corpus.write("lacking", lacking.filter(~pl.col("track_id").is_in(gone.implode()))),
+    ]
+    tables = evaluate_study(runs, resamples=100)
+    assert tables["runs"]["dropped"].to_list() == [2, 2]
+    assert tables["runs"]["test_tracks"].n_unique() == 1
+    assert not tables["guesses"]["track_id"].is_in(gone.implode()).any()
+
+
+def test_class_that_one_run_does_not_know_scores_zero(corpus):
+    one = corpus.predict(0.3)
+    rock = one.filter(pl.col("target") == "rock", pl.col("truth") == 1)["track_id"]
+    two = one.filter(~pl.col("track_id").is_in(rock.implode()), pl.col("target") != "rock")
+    two = two.with_columns(
+        pl.col("score") / pl.col("score").sum().over("repeat", "fold", "part", "track_id")
+    )
+    tables = evaluate_study([corpus.write("one", one), corpus.write("two", two)], resamples=100)
+    rows = tables["metrics"].filter(pl.col("target") == "rock", pl.col("metric") == "recall")
+    assert rows["value"].is_null().all() and (rows["support"] == 0).all()
+
+
+def test_one_fold_and_one_artist_leave_nulls(tmp_path):
+    corpus = Corpus(tmp_path, folds=1, repeats=1)
+    tracks = pl.read_parquet(tmp_path / "tracks")
+    labels = pl.Series(corpus.truth)
+    tracks = tracks.with_columns(
+        artist=pl.when(labels == 0).then(pl.lit("X")).otherwise(pl.lit(None))
+    )
+    tracks.write_parquet(tmp_path / "tracks")
+    metrics = evaluate_study([corpus.write("forest", corpus.predict(0.3))], resamples=100)[
+        "metrics"
+    ]
+    assert metrics["fold_mean"].is_null().all() and metrics["fold_low"].is_null().all()
+    blues = metrics.filter(pl.col("target") == "blues")
+    assert blues["value"].is_not_null().all()
+    assert blues["low"].is_null().all() and (blues["clusters"] == 1).all()
+    assert metrics.filter(pl.col("target") == "jazz")["low"].is_not_null().all()
+
+
+def test_runs_of_a_split_share_their_draws(corpus):
+    predictions = corpus.predict(0.3)
+    runs = [corpus.write("a", predictions), corpus.write("b", predictions)]
+    metrics = evaluate_study(runs, resamples=100)["metrics"].drop("run")
+    half = metrics.height // 2
+    assert metrics.head(half).equals(metrics.tail(half))
+
+
+def test_published_stands_beside_measured(corpus):
+    entry = {"split": "random", "metric": "accuracy", "value": 0.755, "source": "a paper"}
+    published = [
+        {"run": "zebra", **entry, "protocol": "80/20", "same_protocol": True},
+        {"run": "forest", **entry},
+    ]
+    skipped = Run("zebra", "random", "m", "f", "exact", "stratified", reason="no data")
+    tables = evaluate_study(
+        [skipped, corpus.write("forest", corpus.predict(0.3))], published, resamples=100
+    )
+    zebra, forest = tables["published"].iter_rows(named=True)
+    assert zebra["run"] == "zebra" and zebra["same_protocol"] and zebra["measured"] is None
+    measured = overall(tables, "forest", "accuracy")
+    assert (forest["published"], forest["measured"], forest["low"], forest["high"]) == (
+        0.755,
+        measured["value"],
+        measured["low"],
+        measured["high"],
+    )
+    runs = tables["runs"]
+    assert runs["status"].to_list() == ["done", "skipped"]
+    assert runs["reason"].to_list() == [None, "no data"]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda f: pl.concat([f, f[5:6]]), "1 predictions stand there more than once"),
+        (lambda f: pl.concat([f[:5], f[6:]]), "lack a target, the first"),
+        (lambda f: f.with_columns(pl.col("score") * 1.00001), "scores that do not sum to 1"),
+        (lambda f: f.with_columns(score=float("nan")), "scores that do not sum to 1"),
+        (lambda f: f.with_columns(truth=1.0), "exactly one true label"),
+        (lambda f: f.with_columns(part=pl.lit("test")), "do not belong together"),
+        (lambda f: f.filter(pl.col("part") != "test"), "no test track was predicted"),
+    ],
+)
+def test_wrong_predictions_are_refused_by_name(corpus, spoil, message):
+    run = corpus.write("forest", spoil(corpus.predict(0.3)))
+    with pytest.raises(GenreflowError, match=message) as error:
+        evaluate_study([run], resamples=100)
+    assert "forest" in str(error.value) and "random" in str(error.value)
+
+
+def test_nothing_to_evaluate_is_an_error():
+    skipped = Run("forest", "random", "m", "f", "exact", "stratified", reason="no data")
+    with pytest.raises(GenreflowError, match="all runs of the study were skipped"):
+        evaluate_study([skipped])
+
+
+def test_script_writes_every_table_twice(corpus, tmp_path):
+    run = corpus.write("forest", corpus.predict(0.3))
+    spec = {"model": "m", "features": "f", "kind": "exact", "method": "stratified_kfold"}
+    folder = tmp_path / "tables"
+    folder.mkdir()
+    evaluate(
+        [
+            {"run": "absent", "split": "random", **spec, "reason": "put the data there"},
+            {"run": "forest", "split": "random", **spec},
+        ],
+        predictions=[run.predictions],
+        records=[run.record],
+        splits=[run.split_table],
+        tracks=[run.tracks],
+        published=[],
+        confidence=0.95,
+        resamples=100,
+        seed=0,
+        folder=folder,
+    )
+    names = ["confusion", "guesses", "metrics", "published", "runs"]
+    assert sorted(path.name for path in folder.iterdir()) == [
+        f"{name}.{suffix}" for name in names for suffix in ("csv", "parquet")
+    ]
+    metrics = pl.read_parquet(folder / "metrics.parquet")
+    read = pl.read_csv(folder / "metrics.csv", schema=metrics.schema)
+    assert read.equals(metrics)

@@ -1,0 +1,192 @@
+"""Medians, separation, tuning, tempo and descriptors against scipy and librosa."""
+
+import librosa
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import ndimage
+
+from genreflow.features.descriptors import (
+    centroid_and_bandwidth,
+    rms,
+    rolloff,
+    zero_crossing_rate,
+)
+from genreflow.features.hpss import harmonic_mask
+from genreflow.features.median import running_median
+from genreflow.features.representations import chroma_stft, mel_spectrogram, mfcc
+from genreflow.features.rhythm import onset_strength, tempo
+from genreflow.features.spectrum import stft
+from genreflow.features.tuning import estimate_tuning, pitch_tuning, spectral_peaks
+
+SR = 22050
+
+
+@pytest.fixture(scope="module")
+def y():
+    """Three seconds: a chord of three saw tones, 30 cents sharp, with a beat at 132 BPM."""
+    t = np.arange(3 * SR) / SR
+    chord = sum((f * 2 ** (0.3 / 12) * t) % 1 - 0.5 for f in (220.0, 277.2, 329.6))
+    beat = np.exp(-20 * (t % (60 / 132))) * np.random.default_rng(0).normal(size=len(t))
+    return (0.2 * chord + 0.3 * beat).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def magnitude(y):
+    return np.abs(stft(y))
+
+
+def median_by_definition(rows: np.ndarray) -> np.ndarray:
+    """For few rows scipy is no oracle: with under 15 it reads memory beyond the array."""
+    n = len(rows)
+    index = (np.arange(n)[:, np.newaxis] + np.arange(-15, 16)) % (2 * n)
+    return np.median(rows[np.where(index < n, index, 2 * n - 1 - index)], axis=1)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.integers(1, 120),
+    st.integers(1, 40),
+    st.sampled_from([2, 10, 1 << 24]),
+    st.integers(0, 2**32 - 1),
+)
+def test_running_median(n, m, levels, seed):
+    # Few levels make many ties.
+    rows = np.random.default_rng(seed).integers(0, levels, (n, m)).astype(np.float32)
+    assert np.array_equal(running_median(rows), median_by_definition(rows))
+
+
+@pytest.mark.parametrize("n", [15, 256, 257, 1293])
+def test_running_median_is_scipys(n):
+    rows = np.random.default_rng(n).random((n, 30), np.float32)
+    expected = ndimage.median_filter(rows, size=(31, 1), mode="reflect")
+    assert np.array_equal(running_median(rows), expected)
+
+
+def test_running_median_of_zeros_and_ones_in_every_place():
+    """A network of minima and maxima that is right for these is right for all numbers."""
+    steps = np.tri(80, 79, -1, np.float32)
+    shuffled = np.random.default_rng(0).permuted(np.hstack([steps] * 40), axis=0)
+    for rows in (steps, shuffled):
+        assert np.array_equal(running_median(rows), median_by_definition(rows))
+
+
+def test_harmonic_mask(magnitude):
+    magnitude = magnitude.copy()
+    magnitude[40:90] = 0
+    expected, rest = librosa.decompose.hpss(magnitude.T, mask=True)
+    mask = harmonic_mask(magnitude)
+    np.testing.assert_allclose(mask, expected.T, atol=1e-6)
+    np.testing.assert_allclose(1 - mask, rest.T, atol=1e-6)
+
+
+def test_harmonic_mask_tells_tones_from_clicks():
+    t = np.arange(2 * SR) / SR
+    tone = np.sin(2 * np.pi * 440 * t).astype(np.float32)
+    click = np.zeros_like(tone)
+    click[SR] = 1
+    for sound, share in ((tone, 1), (click, 0)):
+        spectrum = np.abs(stft(sound))
+        loudest = np.unravel_index(spectrum.argmax(), spectrum.shape)
+        assert harmonic_mask(spectrum)[loudest] == pytest.approx(share, abs=0.01)
+
+
+def test_spectral_peaks(magnitude):
+    expected, heights = librosa.piptrack(S=magnitude.T, sr=SR)
+    found = expected.T > 0
+    pitches, values = spectral_peaks(magnitude, sr=SR)
+    assert np.array_equal(pitches, expected.T[found])
+    np.testing.assert_allclose(values, heights.T[found], rtol=1e-6)
+
+
+@pytest.mark.parametrize("sr", [6000, 16000, SR, 44100])
+def test_estimate_tuning(magnitude, sr):
+    for spectrum in (magnitude, magnitude**2):
+        assert estimate_tuning(spectrum, sr=sr) == librosa.estimate_tuning(S=spectrum.T, sr=sr)
+
+
+@pytest.mark.parametrize("cents", [-40, 0, 30])
+def test_tuning_of_a_chord(cents):
+    t = np.arange(SR) / SR
+    notes = 440 * 2 ** ((np.array([0, 4, 7, 12, 19]) + cents / 100) / 12)
+    chord = np.sin(2 * np.pi * notes[:, np.newaxis] * t).mean(axis=0).astype(np.float32)
+    power = np.abs(stft(chord)) ** 2
+    assert estimate_tuning(power, sr=SR) == pytest.approx(cents / 100, abs=0.05)
+
+
+def test_pitch_tuning():
+    pitches = np.random.default_rng(0).uniform(100, 4000, 500).astype(np.float32)
+    assert pitch_tuning(pitches) == librosa.pitch_tuning(pitches)
+    assert pitch_tuning(pitches[:0]) == 0
+    assert estimate_tuning(np.zeros((10, 1025), np.float32), sr=SR) == 0
+
+
+@pytest.mark.parametrize("seconds", [0.05, 0.5, 3])
+def test_onset_strength_and_tempo(y, seconds):
+    y = y[: int(seconds * SR)]
+    mel = mel_spectrogram(y, sr=SR)
+    expected = librosa.onset.onset_strength(S=mel, sr=SR, aggregate=np.median)
+    envelope = onset_strength(mel.T)
+    assert np.array_equal(envelope, expected)
+    if envelope.any():
+        assert tempo(envelope, sr=SR) == librosa.feature.tempo(onset_envelope=envelope, sr=SR)[0]
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(1, 500), st.floats(0, 1), st.sampled_from([8000, SR]), st.integers(0, 999))
+def test_tempo_is_librosas(n, rest, sr, seed):
+    rng = np.random.default_rng(seed)
+    envelope = (rng.exponential(1, n) * (rng.random(n) > rest)).astype(np.float32)
+    if envelope.any():
+        assert tempo(envelope, sr=sr) == librosa.feature.tempo(onset_envelope=envelope, sr=sr)[0]
+
+
+@pytest.mark.parametrize("beats_per_minute", [90, 120, 144])
+def test_tempo_of_a_metronome(beats_per_minute):
+    envelope = np.zeros(1292, np.float32)
+    beats = np.arange(0, 1290, 60 * SR / 512 / beats_per_minute).astype(int)
+    envelope[beats] = 1
+    assert tempo(envelope, sr=SR) == pytest.approx(beats_per_minute, rel=0.03)
+
+
+def test_tempo_of_silence_is_zero():
+    assert tempo(np.zeros(100, np.float32), sr=SR) == 0
+
+
+def test_centroid_and_bandwidth(magnitude):
+    magnitude = magnitude.copy()
+    magnitude[10:20] = 0
+    centroid, bandwidth = centroid_and_bandwidth(magnitude, sr=SR)
+    expected = librosa.feature.spectral_centroid(S=magnitude.T, sr=SR)[0]
+    np.testing.assert_allclose(centroid, expected, rtol=1e-7, atol=1e-9)
+    expected = librosa.feature.spectral_bandwidth(S=magnitude.T, sr=SR)[0]
+    np.testing.assert_allclose(bandwidth, expected, rtol=1e-7, atol=1e-9)
+    assert not centroid[10:20].any()
+
+
+def test_rolloff(magnitude):
+    magnitude = magnitude.copy()
+    magnitude[10:20] = 0
+    expected = librosa.feature.spectral_rolloff(S=magnitude.T, sr=SR)[0]
+    assert np.array_equal(rolloff(magnitude, sr=SR), expected)
+
+
+@pytest.mark.parametrize("n", [1025, 2048, 5001, 66150])
+def test_rms_and_zero_crossing_rate(y, n):
+    y = y[:n].copy()
+    y[100:900] *= np.float32(1e-10)  # under the threshold that zero crossings have
+    np.testing.assert_allclose(
+        rms(y), librosa.feature.rms(y=y, pad_mode="reflect")[0], rtol=2e-6, atol=1e-10
+    )
+    assert np.array_equal(zero_crossing_rate(y), librosa.feature.zero_crossing_rate(y)[0])
+
+
+def test_representations(y):
+    feature = librosa.feature
+    mel = librosa.power_to_db(feature.melspectrogram(y=y, sr=SR, pad_mode="reflect"))
+    np.testing.assert_allclose(mel_spectrogram(y, sr=SR), mel, rtol=1e-5, atol=1e-4)
+    cepstrum = feature.mfcc(y=y, sr=SR, pad_mode="reflect")
+    np.testing.assert_allclose(mfcc(y, sr=SR), cepstrum, rtol=1e-5, atol=1e-3)
+    chroma = feature.chroma_stft(y=y, sr=SR, pad_mode="reflect")
+    np.testing.assert_allclose(chroma_stft(y, sr=SR), chroma, rtol=1e-5, atol=1e-6)

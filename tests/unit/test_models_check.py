@@ -1,0 +1,97 @@
+"""What reading the source of an estimator tells, against what importing it tells."""
+
+import subprocess
+import sys
+
+import pytest
+from training_fixtures import LOGISTIC, MODELS, model, shipped
+
+from genreflow.config import SHIPPED
+from genreflow.errors import GenreflowError
+from genreflow.models.check import check_model, class_parameters
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_parameters_read_from_source_are_those_of_all_estimators():
+    import xgboost
+    from sklearn.utils import all_estimators
+
+    boosters = [(name, getattr(xgboost, name)) for name in ("XGBClassifier", "XGBRFClassifier")]
+    for name, estimator in [*all_estimators(), *boosters]:
+        path = f"{estimator.__module__.split('._')[0]}.{name}"
+        of_source = class_parameters(path, "here")
+        if name.startswith("XGB"):
+            assert of_source == set(estimator().get_params()), name
+        else:
+            assert of_source == set(estimator._get_param_names()), name
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_shipped_models_pass(name):
+    check_model(f"config/models/{name}.yaml", shipped(name))
+
+
+def test_nothing_heavy_is_imported():
+    code = (
+        "import sys, genreflow.models.build, genreflow.models.files, genreflow.training.train\n"
+        "from genreflow.models.check import check_model\n"
+        "check_model('m', {'estimator': 'xgboost.XGBClassifier', 'scaler': None})\n"
+        "heavy = {'sklearn', 'scipy', 'xgboost', 'skops'} & sys.modules.keys()\n"
+        "sys.exit(f'imported: {heavy}' if heavy else 0)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=SHIPPED / "scripts")
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (
+            {"estimator": "sklearn.ensemble.RandomForestClasifier"},
+            "m.yaml: estimator: the module sklearn.ensemble has no class 'RandomForestClasifier'; "
+            "did you mean 'RandomForestClassifier'?",
+        ),
+        (
+            {"estimator": "sklearn.ensembel.RandomForestClassifier"},
+            "there is no module 'sklearn.ensembel'; did you mean 'sklearn.ensemble'?",
+        ),
+        ({"estimator": "xgbost.XGBClassifier"}, "no module 'xgbost'; did you mean 'xgboost'?"),
+        ({"estimator": "sklearn.svm"}, "'sklearn.svm' is a module; name a class in it"),
+        (
+            {"estimator": LOGISTIC, "parameters": {"max_iters": 10}},
+            "m.yaml: parameters: LogisticRegression has no parameter 'max_iters'; "
+            "did you mean 'max_iter'?",
+        ),
+        (
+            {"estimator": "xgboost.XGBClassifier", "parameters": {"n_estimator": 10}},
+            "m.yaml: parameters: XGBClassifier has no parameter 'n_estimator'; "
+            "did you mean 'n_estimators'?",
+        ),
+        (
+            {"estimator": LOGISTIC, "search": {"method": "grid", "space": {"c": [1]}}},
+            "m.yaml: search.space: LogisticRegression has no parameter 'c'",
+        ),
+        (
+            {"estimator": LOGISTIC, "scaler": "sklearn.preprocessing.StandardScalar"},
+            "m.yaml: scaler: the module sklearn.preprocessing has no class 'StandardScalar'; "
+            "did you mean 'StandardScaler'?",
+        ),
+    ],
+)
+def test_wrong_names_are_explained(given, message):
+    with pytest.raises(GenreflowError) as error:
+        check_model("m.yaml", model(**given))
+    assert message in str(error.value)
+
+
+def test_a_module_of_the_users_own_is_read_and_not_run(tmp_path, monkeypatch):
+    (tmp_path / "my_model_42.py").write_text(
+        "from sklearn.svm import SVC\n"
+        "class Mine(SVC):\n"
+        "    def __init__(self, depth=1, **others): ...\n"
+        "raise SystemExit\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    known = class_parameters("my_model_42.Mine", "here")
+    assert {"depth", "C", "kernel"} <= known
+    with pytest.raises(GenreflowError, match="no class 'Mime'; did you mean 'Mine'"):
+        class_parameters("my_model_42.Mime", "here")

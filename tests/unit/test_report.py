@@ -1,0 +1,316 @@
+"""The page and the figures, from made-up tables."""
+
+import json
+import re
+import warnings
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from report_fixtures import HOSTILE, Made, make_study
+
+from genreflow.report.axis import axis_around
+from genreflow.report.confusions import explorer, matrix
+from genreflow.report.corpus import part_counts
+from genreflow.report.figures import plain, write_figures
+from genreflow.report.headline import headlines
+from genreflow.report.headline import warnings as cautions
+from genreflow.report.material import Material, read_material
+from genreflow.report.numbers import count, listed, megabytes, metric_named, seconds
+from genreflow.report.page import inline_json, render
+from genreflow.report.scores import leaderboards, leak
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory) -> Made:
+    return make_study(tmp_path_factory.mktemp("study"))
+
+
+@pytest.fixture(scope="module")
+def material(made: Made) -> Material:
+    return read_material(study=made.study, **made.paths)
+
+
+@pytest.fixture(scope="module")
+def page(material: Material) -> str:
+    return render(material)
+
+
+class Reader(HTMLParser):
+    """The tags of a page, its text, and what its script elements hold."""
+
+    def __init__(self, text: str):
+        super().__init__()
+        self.tags, self.text, self.scripts, self.inside = [], [], [], None
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+        if tag == "script":
+            self.scripts.append("")
+        self.inside = tag
+
+    def handle_data(self, data):
+        if self.inside == "script":
+            self.scripts[-1] += data
+        else:
+            self.text.append(data)
+
+    def handle_endtag(self, tag):
+        self.inside = None
+
+
+def test_page_is_complete_in_itself(page):
+    reader = Reader(page)
+    places = [v for _, a in reader.tags for k, v in a.items() if k in ("src", "href", "data")]
+    assert all(place.startswith(("#", "data:image/png;base64,")) for place in places)
+    assert "http://" not in page.replace("http://www.w3.org/2000/svg", "")
+    assert "https://" not in page
+    assert "@import" not in page and "url(" not in page
+
+
+def test_hostile_names_are_text(page):
+    reader = Reader(page)
+    assert len(reader.scripts) == 2
+    assert all(a.get("src", "").startswith("data:") for t, a in reader.tags if t == "img")
+    assert not any(name.startswith("on") for _, a in reader.tags for name in a)
+    content = json.loads(reader.scripts[0])
+    assert HOSTILE[0] in content["splits"][0]["classes"]
+    shown = set(content["names"])
+    assert {f"{name}.wav" for name in HOSTILE} <= shown
+    assert HOSTILE[2] in "".join(reader.text)
+    assert "{{ 7*7 }}" in page and "\u2028" not in reader.scripts[0]
+
+
+def test_policy_allows_the_page_s_own_script(page):
+    import base64
+    import hashlib
+
+    script = Reader(page).scripts[1]
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert f"script-src 'sha256-{digest}'" in page.replace("&#39;", "'").replace("&#43;", "+")
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_inline_json_round_trip(name):
+    text = inline_json({"name": name})
+    assert json.loads(text) == {"name": name}
+    assert not set(text) & set("<>&\u2028\u2029")
+
+
+def test_page_says_what_matters(page):
+    text = re.sub(r"\s+", " ", "".join(Reader(page).text))
+    assert "Best on artist" in text
+    assert "Split artist tests on 14 artists only" in text
+    assert "Some artists are not known in mine" in text
+    assert "put wav2vec2-base into data/pretrained/wav2vec2" in text
+    assert "silent: the peak is 0" in text
+    assert "the same recording is labelled blues and classical" in text
+    assert "scikit-learn" in text and "5ca1ab1e" in text
+    assert "exact · stratified k-fold by artist · 5 folds · seed 0" in text
+
+
+def test_runs_are_ranked_by_the_metric(material):
+    board = leaderboards(material)[0]
+    values = [row["key"] for row in board["rows"]]
+    assert board["name"] == "artist" and values == sorted(values, reverse=True)
+    study = material.study | {"statistics": {"metric": "log_loss"}}
+    by_loss = Material(**{**vars_of(material), "study": study})
+    values = [row["key"] for row in leaderboards(by_loss)[0]["rows"]]
+    assert values == sorted(values)
+
+
+def vars_of(material: Material) -> dict:
+    return {name: getattr(material, name) for name in material.__dataclass_fields__}
+
+
+def test_published_figures_stand_beside_runs(material):
+    board = next(b for b in leaderboards(material) if b["name"] == "random")
+    row = next(r for r in board["rows"] if r["run"] == "xgboost_tuned")
+    assert row["published"]["text"] == "79.0\u202f%" and row["published_at"] is not None
+    missing = next(r for r in board["published"] if r["run"] == "wav2vec2")
+    assert missing["measured_text"] == "not run"
+
+
+def test_leak_is_artist_minus_random(material):
+    rows = {row["run"]: row for row in leak(material)["rows"]}
+    hard = material.score("artist", "forest", "accuracy")["value"]
+    easy = material.score("random", "forest", "accuracy")["value"]
+    assert rows["forest"]["difference"] == pytest.approx(hard - easy)
+    one = Material(**{**vars_of(material), "splits": {"artist": material.splits["artist"]}})
+    assert leak(one) is None
+    assert "artist" in render(one)
+
+
+def test_matrix_equals_the_table_and_the_guesses(material):
+    content = explorer(material)
+    for split in content["splits"]:
+        size = len(split["classes"])
+        for run in split["runs"]:
+            unpacked = np.zeros(size * size)
+            unpacked[run["cells"][::2]] = run["cells"][1::2]
+            expected = matrix(material, split["name"], run["name"])
+            np.testing.assert_array_equal(unpacked.reshape(size, size), expected)
+            for cell, number, tracks in zip(
+                run["cells"][::2], run["cells"][1::2], run["tracks"], strict=True
+            ):
+                assert 0 < len(tracks) <= number
+                truth, guess = (split["classes"][i] for i in divmod(cell, size))
+                own = material.guesses.filter(
+                    pl.col("split") == split["name"],
+                    pl.col("run") == run["name"],
+                    pl.col("part") == "test",
+                    pl.col("truth") == truth,
+                    pl.col("predicted") == guess,
+                )
+                assert {content["names"][at] for at in tracks} <= set(own["track_id"])
+
+
+def test_names_give_way_to_size(material):
+    full, less, none = (explorer(material, name_bytes=n) for n in (10**7, 12_000, 100))
+    assert full["most"] > less["most"] > none["most"] == 0
+    assert none["names"] == []
+    assert [s["runs"][0]["cells"] for s in none["splits"]] == [
+        s["runs"][0]["cells"] for s in full["splits"]
+    ]
+
+
+def test_part_counts_sum_to_the_labelled_tracks(material):
+    tracks = material.tracks["mine"]
+    for split in material.splits.values():
+        table = part_counts(split, tracks)
+        total = table.drop("label").to_numpy().sum()
+        assert total == pytest.approx(tracks["labels"].list.len().sum())
+
+
+def test_headline_and_warnings(material):
+    line = headlines(material)[0]
+    assert line["split"] == "artist" and line["value"].endswith("%")
+    assert any("wav2vec2 was not run" in text for text in cautions(material))
+    only = {"random": material.splits["random"]}
+    mixed = Material(**{**vars_of(material), "splits": only})
+    assert any("No split keeps artists apart" in text for text in cautions(mixed))
+
+
+def test_study_without_a_run_still_has_a_page(material):
+    empty = {
+        name: getattr(material, name).clear()
+        for name in ("metrics", "confusion", "guesses", "published", "runs")
+    }
+    page = render(Material(**{**vars_of(material), **empty, "run_files": [], "examples": {}}))
+    assert "No run was measured" in page
+
+
+def test_split_whose_runs_were_all_skipped(material):
+    other = material.runs.filter(pl.col("status") == "skipped").head(1)
+    other = other.with_columns(split=pl.lit("elsewhere"), reason=pl.lit("put it there"))
+    runs = pl.concat([material.runs, other])
+    page = render(Material(**{**vars_of(material), "runs": runs}))
+    assert "elsewhere" in page and "put it there" in page
+
+
+def test_dataset_without_usable_tracks(material):
+    tracks = material.tracks["mine"].with_columns(
+        status=pl.lit("quarantined"), rms=pl.lit(None, pl.Float64), artist=pl.lit(None, pl.String)
+    )
+    assert "quarantine" in render(Material(**{**vars_of(material), "tracks": {"mine": tracks}}))
+
+
+def test_metric_that_is_not_a_number_is_unknown(made, tmp_path):
+    metrics = pl.read_parquet(made.paths["metrics"])
+    gone = pl.col("run").is_in(["knn", "dummy"])
+    metrics = metrics.with_columns(
+        pl.when(gone).then(float("nan")).otherwise(pl.col(name)).alias(name)
+        for name in ("value", "low", "high")
+    )
+    metrics.write_parquet(tmp_path / "metrics.parquet")
+    paths = made.paths | {"metrics": str(tmp_path / "metrics.parquet")}
+    material = read_material(study=made.study, **paths)
+    last = leaderboards(material)[0]["rows"][-2:]
+    assert [(row["run"], row["value"]) for row in last] == [("dummy", "–"), ("knn", "–")]
+    assert "nan" not in inline_json(explorer(material)).lower()
+    render(material)
+
+
+def test_figures_are_equal_bytes_and_never_warn(made, material, tmp_path):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        write_figures(material, tmp_path / "a")
+    few = Material(**{**vars_of(material), "runs": material.runs.filter(pl.col("run") == "forest")})
+    write_figures(few, tmp_path / "b")
+    write_figures(few, tmp_path / "c")
+    names = {path.name for path in (tmp_path / "a").iterdir()}
+    for stem in (
+        "leaderboard_artist",
+        "splits_compared",
+        "confusion_forest_random",
+        "tracks_random",
+        "examples_mine",
+    ):
+        assert {f"{stem}.svg", f"{stem}.png"} <= names
+    for path in sorted((tmp_path / "b").iterdir()):
+        assert path.read_bytes() == (tmp_path / "c" / path.name).read_bytes()
+        if path.suffix == ".svg":
+            text = path.read_text(encoding="utf-8")
+            assert "<script" not in text and "onerror=" not in text.replace("&quot;", "")
+
+
+def test_plain_leaves_formulas_and_replaces_missing_glyphs():
+    assert plain("a $x^{2$") == "a $x^{2$"
+    assert plain("東\x01\u202eb") == "□□□b"
+    assert len(plain("x" * 99)) == 32
+
+
+@pytest.mark.parametrize(
+    ("made_text", "expected"),
+    [
+        (metric_named("accuracy").value(0.8421), "84.2\u202f%"),
+        (metric_named("accuracy").interval(0.781, 0.89), "[78.1, 89.0]"),
+        (metric_named("log_loss").value(0.51234), "0.512"),
+        (metric_named("accuracy").difference(-0.123), "−12.3 points"),
+        (metric_named("never_heard_of").value(-1.5), "−1.500"),
+        (metric_named("accuracy").value(float("nan")), "–"),
+        (seconds(4.21), "4.2\u202fs"),
+        (seconds(200), "3\u202fmin 20\u202fs"),
+        (seconds(7500), "2\u202fh 5\u202fmin"),
+        (megabytes(1400), "1.4\u202fGB"),
+        (count(12345), "12,345"),
+        (listed(["a, b", "c", "d"]), "a, b, c and d"),
+    ],
+)
+def test_numbers(made_text, expected):
+    assert made_text == expected
+
+
+def test_axis_holds_all_values_within_its_bounds():
+    axis = axis_around([0.41, 0.97, None, float("nan")], floor=0.0, ceiling=1.0)
+    assert (axis.low, axis.high) == (0.4, 1.0)
+    assert axis.place(0.7) == 50 and axis.place(None) is None
+    assert axis_around([0.5]).place(0.5) is not None
+    assert axis_around([]).ticks
+
+
+def test_size_and_script_at_114_labels_and_20_runs(tmp_path: Path):
+    made = make_study(tmp_path, labels=114, runs=20, per_label=60)
+    page = render(read_material(study=made.study, **made.paths))
+    assert len(page.encode()) < 15e6
+    assert "12 of 114 labels are shown" in page
+
+
+def test_report_script(made, material, tmp_path):
+    from report import write_report
+
+    few = pl.read_parquet(made.paths["runs"]).filter(pl.col("run") == "forest")
+    few.write_parquet(tmp_path / "runs.parquet")
+    paths = made.paths | {"runs": str(tmp_path / "runs.parquet")}
+    write_report(
+        study=made.study,
+        **paths,
+        html=str(tmp_path / "report.html"),
+        figures=str(tmp_path / "figures"),
+    )
+    assert (tmp_path / "report.html").read_text(encoding="utf-8").startswith("<!doctype html>")
+    assert (tmp_path / "figures" / "leaderboard_artist.svg").is_file()

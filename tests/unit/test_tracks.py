@@ -1,0 +1,247 @@
+"""The tracks table. The tests of the splits make their tables with `table_of` too."""
+
+import hashlib
+
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+import tracks as script
+from genreflow.errors import GenreflowError
+from genreflow.tracks import artist_key, build_tracks
+
+_DECODED = {
+    "track_id": pl.String,
+    "batch": pl.String,
+    "status": pl.String,
+    "reason": pl.String,
+    "digest": pl.String,
+    "seconds": pl.Float64,
+    "rate": pl.Int32,
+    "channels": pl.Int16,
+    "format": pl.String,
+    "peak": pl.Float64,
+    "rms": pl.Float64,
+    "mean_amplitude": pl.Float64,
+    "clipped": pl.Float64,
+    "silent": pl.Float64,
+    "tag_labels": pl.List(pl.String),
+    "tag_artist": pl.String,
+    "tag_title": pl.String,
+}
+_LISTED = {
+    "track_id": pl.String,
+    "size": pl.Int64,
+    "mtime_ns": pl.Int64,
+    "batch": pl.String,
+    "labels": pl.List(pl.String),
+    "artist": pl.String,
+    "title": pl.String,
+}
+
+
+def snapshot_of(rows: list[dict]) -> pl.DataFrame:
+    given = {key: pl.String for row in rows for key in row if key.startswith("given_")}
+    rows = [{"batch": "b1", "size": 1, "mtime_ns": 1, **row} for row in rows]
+    return pl.DataFrame(
+        [{k: row.get(k) for k in (_LISTED | given)} for row in rows], schema=_LISTED | given
+    )
+
+
+def decoded_of(rows: list[dict]) -> pl.DataFrame:
+    """Usable recordings of 30 s, each one its own, where a row does not say otherwise."""
+    measured = {"status": "ok", "seconds": 30.0, "rate": 22050, "channels": 1, "peak": 0.9}
+    rows = [
+        {"batch": "b1", "digest": row["track_id"], **measured, **row}
+        for row in rows
+        if row.get("batch", "b1") is not None
+    ]
+    return pl.DataFrame([{k: row.get(k) for k in _DECODED} for row in rows], schema=_DECODED)
+
+
+def table_of(rows: list[dict], labels_from=("table",)) -> pl.DataFrame:
+    return build_tracks(snapshot_of(rows), decoded_of(rows), labels_from=labels_from)
+
+
+def by_id(table: pl.DataFrame, column: str) -> dict:
+    return dict(table.select("track_id", column).iter_rows())
+
+
+def test_the_row_of_the_files_own_batch_counts():
+    snapshot = snapshot_of([{"track_id": "a.wav", "batch": "new"}])
+    decoded = decoded_of(
+        [
+            {"track_id": "a.wav", "batch": "old", "digest": "before"},
+            {"track_id": "a.wav", "batch": "new", "digest": "after"},
+            {"track_id": "removed.wav", "batch": "old"},
+        ]
+    )
+    table = build_tracks(snapshot, decoded, labels_from=["folder"])
+    assert table["digest"].to_list() == ["after"]
+
+
+def test_a_row_without_file_is_quarantined():
+    table = table_of(
+        [{"track_id": "gone.wav", "batch": None, "labels": ["rock"]}, {"track_id": "a"}]
+    )
+    row = table.row(by_predicate=pl.col("track_id") == "gone.wav", named=True)
+    assert row["status"] == "quarantined"
+    assert row["reason"] == "named in the table, but not in the folder"
+    assert row["labels"] == ["rock"]
+    assert row["duplicate_of"] is None
+
+
+def test_a_file_that_was_not_decoded_is_an_error():
+    with pytest.raises(GenreflowError, match=r"1 files .* first is b\.wav"):
+        build_tracks(
+            snapshot_of([{"track_id": "a.wav"}, {"track_id": "b.wav"}]),
+            decoded_of([{"track_id": "a.wav"}]),
+            labels_from=["folder"],
+        )
+
+
+@pytest.mark.parametrize(
+    ("labels_from", "listed", "tagged", "expected"),
+    [
+        (["folder"], ["rock"], ["pop"], ["rock"]),
+        (["tags"], None, ["pop"], ["pop"]),
+        (["tags"], None, [], None),
+        (["table", "tags"], ["jazz"], ["pop"], ["jazz"]),
+        (["table", "tags"], None, ["pop"], ["pop"]),
+        (["tags", "folder"], ["rock"], ["pop"], ["pop"]),
+        (["tags", "folder"], ["rock"], None, ["rock"]),
+        (["folder", "tags"], ["rock"], ["pop"], ["rock"]),
+        (["table", "tags", "folder"], ["jazz"], ["pop"], ["jazz"]),
+        (["table", "tags", "folder"], ["rock"], ["pop"], ["pop"]),
+        (["table", "tags", "folder"], ["rock"], None, ["rock"]),
+        (["table", "folder", "tags"], ["rock"], ["pop"], ["rock"]),
+    ],
+)
+def test_labels_come_from_the_first_source_that_knows(labels_from, listed, tagged, expected):
+    row = {"track_id": "music/rock/a.mp3", "labels": listed, "tag_labels": tagged}
+    assert table_of([row], labels_from)["labels"].to_list() == [expected]
+
+
+def test_tags_tell_artist_and_title_where_the_table_does_not():
+    rows = [
+        {"track_id": "a", "artist": "Known", "tag_artist": "Tag", "tag_title": "Title"},
+        {"track_id": "b", "tag_artist": "Tag"},
+    ]
+    table = table_of(rows, ["table", "tags"])
+    assert table["artist"].to_list() == ["Known", "Tag"]
+    assert table["title"].to_list() == ["Title", None]
+    assert table_of(rows, ["table"])["artist"].to_list() == ["Known", None]
+
+
+def test_the_smallest_usable_and_labelled_copy_represents_a_recording():
+    table = table_of(
+        [
+            {"track_id": "a", "digest": "x", "status": "quarantined", "labels": ["rock"]},
+            {"track_id": "b", "digest": "x"},
+            {"track_id": "c", "digest": "x", "labels": ["rock"]},
+            {"track_id": "d", "digest": "x", "labels": ["rock"]},
+            {"track_id": "e", "digest": None, "status": "quarantined", "reason": "empty"},
+            {"track_id": "f", "digest": None, "status": "quarantined", "reason": "empty"},
+            {"track_id": "g", "labels": ["rock"]},
+        ]
+    )
+    expected = {"b": "c", "d": "c"}
+    assert by_id(table, "duplicate_of") == {k: expected.get(k) for k in "abcdefg"}
+    assert table["conflict"].null_count() == 7
+
+
+def test_a_recording_under_two_labels_is_a_conflict_of_all_its_copies():
+    table = table_of(
+        [
+            {"track_id": "a", "digest": "x", "labels": ["rock"]},
+            {"track_id": "b", "digest": "x", "labels": ["metal", "live"]},
+            {"track_id": "c", "digest": "x", "labels": ["rock"]},
+            {"track_id": "d", "digest": "x"},
+            {"track_id": "e", "digest": "y", "labels": ["rock", "pop"]},
+            {"track_id": "f", "digest": "y", "labels": ["pop", "rock"]},
+        ]
+    )
+    rock, metal = "a, which is labelled rock", "b, which is labelled metal, live"
+    assert by_id(table, "conflict") == {
+        "a": f"same recording as {metal}",
+        "b": f"same recording as {rock}",
+        "c": f"same recording as {metal}",
+        "d": f"same recording as {rock}",
+        "e": None,
+        "f": None,
+    }
+
+
+def test_the_order_of_the_rows_does_not_matter():
+    rows = [
+        {"track_id": f"{i:02d}", "digest": f"{i % 7}", "labels": [["a", "b"][i % 3 > 1]]}
+        for i in range(40)
+    ]
+    snapshot, decoded = snapshot_of(rows), decoded_of(rows)
+    expected = build_tracks(snapshot, decoded, labels_from=["table"])
+    assert expected["track_id"].is_sorted()
+    for seed in range(5):
+        shuffled = (t.sample(fraction=1, shuffle=True, seed=seed) for t in (snapshot, decoded))
+        assert_frame_equal(build_tracks(*shuffled, labels_from=["table"]), expected)
+
+
+def test_columns_and_types():
+    table = table_of([{"track_id": "a", "given_b": "test", "given_a": "train"}])
+    assert table.columns == [
+        *("track_id", "batch", "labels", "artist", "title", "given_a", "given_b"),
+        *("status", "reason", "digest", "seconds", "rate", "channels", "format"),
+        *("peak", "rms", "mean_amplitude", "clipped", "silent", "duplicate_of", "conflict"),
+    ]
+    assert table.schema["labels"] == pl.List(pl.String)
+    assert {table.schema[c] for c in ("duplicate_of", "conflict", "given_a")} == {pl.String}
+
+
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [
+        ("John  Lee Hooker ", "john lee hooker"),
+        ("JOHN LEE HOOKER", "john lee hooker"),
+        ("Beyonce\u0301", "beyonc\u00e9"),
+        ("\uff21\uff22\uff22\uff21", "abba"),
+        ("Die \u00c4rzte", "die \u00e4rzte"),
+        ("Stra\u00dfe", "strasse"),
+        (" \t", None),
+        (None, None),
+    ],
+)
+def test_artist_names_are_compared_in_one_spelling(name, key):
+    assert artist_key(name) == key
+
+
+def test_the_known_copies_in_gtzan(shared_data):
+    """14 pairs of tracks are one recording; one pair stands under two labels."""
+    features = pl.read_csv(shared_data / "tabular" / "features_30_sec.csv")
+    digests = [
+        hashlib.sha256(repr(values).encode()).hexdigest()
+        for values in features.drop("filename", "label").iter_rows()
+    ]
+    rows = [
+        {"track_id": name, "labels": [label], "digest": digest}
+        for name, label, digest in zip(
+            features["filename"], features["label"], digests, strict=True
+        )
+    ]
+    table = table_of(rows)
+    assert table["duplicate_of"].count() == 14
+    assert table.filter(pl.col("conflict").is_not_null()).select("track_id", "conflict").rows() == [
+        ("metal.00058.wav", "same recording as rock.00016.wav, which is labelled rock"),
+        ("rock.00016.wav", "same recording as metal.00058.wav, which is labelled metal"),
+    ]
+
+
+def test_the_script_joins_batches(tmp_path):
+    snapshot = [{"track_id": "a", "labels": ["x"]}, {"track_id": "b", "batch": "b2"}]
+    snapshot_of(snapshot).write_parquet(tmp_path / "snapshot.parquet")
+    paths = []
+    for row in snapshot:
+        paths.append(str(tmp_path / f"{row['track_id']}.parquet"))
+        decoded_of([row]).write_parquet(paths[-1])
+    script.tracks(
+        str(tmp_path / "snapshot.parquet"), paths[::-1], ["table"], str(tmp_path / "out.parquet")
+    )
+    assert_frame_equal(pl.read_parquet(tmp_path / "out.parquet"), table_of(snapshot))

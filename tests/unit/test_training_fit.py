@@ -1,0 +1,130 @@
+"""Selection, calibration and fitting inside a training part."""
+
+import logging
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from training_fixtures import LOGISTIC, TREE, model, points, shipped
+
+from genreflow.errors import GenreflowError
+from genreflow.training.fit import fit_model
+from genreflow.training.inner import inner_folds
+
+SEARCH = {"method": "grid", "space": {"max_depth": [1, 4], "min_samples_leaf": [1, 30]}}
+
+
+def divide(y, groups, folds=3, seed=0):
+    y, groups = np.asarray(y), np.asarray(groups)
+    return inner_folds(y, groups, folds, seed=seed, where="run a", purpose="the search")
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_inner_folds_keep_groups_together_and_know_all_labels(data):
+    labels = data.draw(st.integers(2, 4))
+    owners = data.draw(st.lists(st.integers(0, labels - 1), min_size=labels, max_size=20))
+    owners = [*range(labels), *range(labels), *owners]  # two groups of every label
+    sizes = data.draw(st.lists(st.integers(1, 4), min_size=len(owners), max_size=len(owners)))
+    groups, y = np.repeat(np.arange(len(owners)), sizes), np.repeat(owners, sizes)
+    folds = divide(y, groups, data.draw(st.integers(2, 5)), data.draw(st.integers(0, 9)))
+    assert len(folds) >= 2
+    assert sorted(np.concatenate([test for _, test in folds])) == list(range(len(y)))
+    for train, test in folds:
+        assert set(y[train]) == set(y)
+        assert not set(groups[train]) & set(groups[test])
+        assert len(train) + len(test) == len(y)
+
+
+def test_few_artists_make_fewer_folds_and_a_warning(caplog):
+    groups = ["a", "a", "b", "b", "c", "c", "d", "d"]
+    with caplog.at_level(logging.WARNING):
+        folds = divide([0, 0, 0, 0, 1, 1, 1, 1], groups, folds=5)
+    assert len(folds) == 2
+    assert "run a: 2 folds for the search: artists are few" in caplog.text
+
+
+def test_a_single_artist_of_a_label_divides_tracks_with_a_warning(caplog):
+    with caplog.at_level(logging.WARNING):
+        folds = divide([0, 0, 0, 1, 1, 1], ["a", "a", "a", "b", "c", "d"], folds=5)
+    assert len(folds) == 3
+    assert "divides tracks, not artists" in caplog.text
+
+
+def test_a_single_track_of_a_label_is_an_error():
+    with pytest.raises(GenreflowError, match="at least 2 training tracks of every label"):
+        divide([0, 0, 0, 1], ["a", "b", "c", "d"])
+
+
+@pytest.mark.parametrize("method", ["grid", "randomized"])
+def test_a_search_finds_what_sklearn_finds_and_refits(method):
+    from sklearn.model_selection import cross_val_score
+    from sklearn.tree import DecisionTreeClassifier
+
+    x, y, groups = points()
+    spec = model(estimator=TREE, scaler=None, search=SEARCH | {"method": method})
+    pipeline, best = fit_model(spec, x, y, groups, seed=0)
+    assert set(best) == {"max_depth", "min_samples_leaf"}
+    scores = {
+        (depth, leaf): cross_val_score(
+            DecisionTreeClassifier(max_depth=depth, min_samples_leaf=leaf, random_state=0),
+            x,
+            y,
+            cv=divide(y, groups),
+        ).mean()
+        for depth in (1, 4)
+        for leaf in (1, 30)
+    }
+    assert scores[best["max_depth"], best["min_samples_leaf"]] == max(scores.values())
+    alone = DecisionTreeClassifier(**best, random_state=0).fit(x, y)
+    assert np.array_equal(pipeline.predict_proba(x), alone.predict_proba(x))
+
+
+def test_a_randomized_search_draws_as_many_as_it_is_told(caplog):
+    x, y, groups = points()
+    search = SEARCH | {"method": "randomized", "iterations": 2}
+    with caplog.at_level(logging.INFO, "genreflow"):
+        fit_model(model(estimator=TREE, search=search), x, y, groups, seed=0)
+    assert "among 2 candidates in 3 folds" in caplog.text
+
+
+def test_search_and_calibration_go_together():
+    x, y, groups = points()
+    spec = shipped("svm") | {
+        "search": {"method": "grid", "space": {"C": [1e-4, 1]}, "folds": 3, "scoring": "accuracy"}
+    }
+    pipeline, best = fit_model(spec, x, y, groups, seed=0)
+    assert best == {"C": 1}
+    assert pipeline["estimator"].calibrated_classifiers_[0].estimator.C == 1
+
+
+def test_the_svm_that_is_calibrated_is_the_one_fitted_on_all_training_tracks():
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+    from sklearn.svm import SVC
+
+    x, y, groups = points()
+    pipeline, _ = fit_model(shipped("svm"), x, y, groups, seed=0)
+    alone = make_pipeline(StandardScaler(), SVC(C=10)).fit(x, y)
+    inner = pipeline["estimator"].calibrated_classifiers_[0].estimator
+    scaled = pipeline["scaler"].transform(x)
+    assert np.array_equal(inner.decision_function(scaled), alone.decision_function(x))
+    assert (pipeline.predict(x) == alone.predict(x)).mean() > 0.9
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"parameters": {"C": -1}}, "run a: .*LogisticRegression cannot be fitted: .*'C'"),
+        ({"search": {"method": "grid", "space": {"C": [-1]}}}, "cannot be fitted: .*'C'"),
+        (
+            {"search": {"method": "grid", "space": {"C": [1]}, "scoring": "acuracy"}},
+            "cannot be fitted: .*acuracy",
+        ),
+    ],
+)
+def test_values_that_cannot_be_used_are_explained(given, message):
+    x, y, groups = points()
+    with pytest.raises(GenreflowError, match=f"(?s){message}"):
+        fit_model(model(estimator=LOGISTIC, **given), x, y, groups, seed=0, where="run a")

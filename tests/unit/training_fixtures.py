@@ -1,0 +1,116 @@
+"""What the tests of models and training share: the shipped models, made tracks, a whole run."""
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from genreflow.config import SHIPPED, check, read_yaml
+from genreflow.training.train import train_run
+
+SCHEMA = read_yaml(SHIPPED / "workflow/schemas/model.schema.yaml")
+MODELS = sorted(path.stem for path in (SHIPPED / "config/models").glob("*.yaml"))
+LOGISTIC = "sklearn.linear_model.LogisticRegression"
+TREE = "sklearn.tree.DecisionTreeClassifier"
+
+
+def shipped(name: str) -> dict:
+    """A model of config/models with its defaults, small enough for a test."""
+    made = model(**read_yaml(SHIPPED / f"config/models/{name}.yaml"))
+    if "n_estimators" in made["parameters"]:
+        made["parameters"]["n_estimators"] = 20
+    return made
+
+
+def model(**given) -> dict:
+    """A model with the schema's defaults."""
+    return check(given, SCHEMA, "model")
+
+
+def points(n: int = 90, features: int = 6, classes: int = 3, seed: int = 0):
+    """x, y and groups of five tracks each; the labels can be told apart, but not easily."""
+    rng = np.random.default_rng(seed)
+    y = np.arange(n) % classes
+    x = rng.normal(size=(n, features))
+    x[:, 0] += 1.5 * y
+    return (
+        x,
+        y,
+        np.array([f"artist {i // (5 * classes) * classes + i % classes}" for i in range(n)]),
+    )
+
+
+def write_run_inputs(
+    folder: Path, *, n=90, features=6, shuffle: int | None = None, change=None, reasons=()
+) -> dict:
+    """Tables of n tracks in two batches and a split of two folds, with part 'validation'.
+
+    `shuffle` is a seed of the order of rows; `change` gets the frames before they are written.
+    """
+    x, y, artists = points(n, features)
+    tracks = pl.DataFrame(
+        {
+            "track_id": [f"{i:03d}.wav" for i in range(len(y))],
+            "batch": [f"batch{i % 2}" for i in range(len(y))],
+            "labels": [["blues", "jazz", "rock"][label : label + 1] for label in y],
+            "artist": [None if i % 7 == 0 else name for i, name in enumerate(artists)],
+            "digest": [f"{i:032x}" for i in range(len(y))],
+        },
+        schema_overrides={"artist": pl.String},
+    )
+    vectors = tracks.select("track_id", "batch").with_columns(
+        pl.Series("reason", [dict(reasons).get(name) for name in tracks["track_id"]], pl.String),
+        *(pl.Series(f"feature{i}", column) for i, column in enumerate(x.T)),
+    )
+    order = ["train", "train", "train", "validation", "test"]
+    parts = [[order[(i // 3 + fold) % 5] for i in range(len(y))] for fold in (0, 1)]
+    split = pl.concat(
+        tracks.select("track_id").with_columns(
+            repeat=pl.lit(0, pl.Int32), fold=pl.lit(fold, pl.Int32), part=pl.Series(parts[fold])
+        )
+        for fold in (0, 1)
+    )
+    frames = {"tracks": tracks, "split": split, "vectors": vectors}
+    if change:
+        frames |= change(**frames)
+    if shuffle is not None:
+        frames = {k: f.sample(fraction=1, shuffle=True, seed=shuffle) for k, f in frames.items()}
+    folder.mkdir(parents=True, exist_ok=True)
+    frames["tracks"].write_parquet(folder / "tracks.parquet")
+    frames["split"].write_parquet(folder / "split.parquet")
+    batches = [folder / f"batch{i}.parquet" for i in (0, 1)]
+    for path in batches:
+        frames["vectors"].filter(pl.col("batch") == path.stem).write_parquet(path)
+    if shuffle is not None and shuffle % 2:
+        batches.reverse()
+    return {
+        "tracks": folder / "tracks.parquet",
+        "split": folder / "split.parquet",
+        "features": [str(path) for path in batches],
+    }
+
+
+def run(folder: Path, inputs: dict, spec: dict, **given) -> pl.DataFrame:
+    """Train, and return the predictions; model and run.json stand in the folder."""
+    provenance = {
+        "study": "demo",
+        "dataset": "mine",
+        "split": "random",
+        "split_method": "stratified",
+        "snapshot": "5ca1ab1e",
+        "features": "summary",
+        "feature_code": "9f9f",
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    arguments = {
+        "model": spec,
+        "run": "mine",
+        "seed": 3,
+        "task": "single_label",
+        "provenance": provenance,
+        "predictions": folder / "predictions.parquet",
+        "models": folder / "model",
+        "record": folder / "run.json",
+    }
+    train_run(**(inputs | arguments | given))
+    return pl.read_parquet(folder / "predictions.parquet")

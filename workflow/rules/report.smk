@@ -1,0 +1,69 @@
+DONE_SPLITS = list(dict.fromkeys(split for _, split in DONE))
+DONE_DATASETS = list(dict.fromkeys(map(STUDY.dataset_of, DONE_SPLITS)))
+
+
+def tracks_of_dataset(wildcards):
+    """Table of all tracks of a dataset as it is now."""
+    return tracks_of(wildcards.dataset)
+
+
+def tracks_of_done_datasets(wildcards):
+    """Tables of all tracks of the datasets that the study uses."""
+    return [tracks_of(dataset) for dataset in DONE_DATASETS]
+
+
+rule describe:
+    input:
+        tracks=tracks_of_dataset,
+    output:
+        f"{RESULTS}/describe/{{dataset}}.npz",
+    log:
+        f"logs/describe/{STUDY.name}/{{dataset}}.log",
+    conda:
+        "../../envs/genreflow.yaml"
+    params:
+        code=code("describe"),
+        root=audio_root,
+        audio=audio_settings,
+    message:
+        "Describing the dataset {wildcards.dataset}"
+    script:
+        "../../scripts/describe.py"
+
+
+rule report:
+    input:
+        metrics=f"{RESULTS}/tables/metrics.parquet",
+        confusion=f"{RESULTS}/tables/confusion.parquet",
+        guesses=f"{RESULTS}/tables/guesses.parquet",
+        published=f"{RESULTS}/tables/published.parquet",
+        runs=f"{RESULTS}/tables/runs.parquet",
+        splits=expand(f"{RESULTS}/splits/{{split}}.parquet", split=DONE_SPLITS),
+        tracks=tracks_of_done_datasets,
+        examples=expand(f"{RESULTS}/describe/{{dataset}}.npz", dataset=DONE_DATASETS),
+        run_files=of_done_runs(f"{RUN}/run.json"),
+    output:
+        html=report(
+            f"{RESULTS}/report.html",
+            caption="../report/report.rst",
+            category="Report",
+        ),
+        figures=report(
+            directory(f"{RESULTS}/figures"),
+            patterns=["{name}.svg"],
+            caption="../report/figures.rst",
+            category="Figures",
+        ),
+    log:
+        f"logs/report/{STUDY.name}.log",
+    conda:
+        "../../envs/genreflow.yaml"
+    params:
+        code=code("report"),
+        study=STUDY.settings,
+        splits=DONE_SPLITS,
+        datasets=DONE_DATASETS,
+    message:
+        f"Writing the report of the study {STUDY.name}"
+    script:
+        "../../scripts/report.py"
