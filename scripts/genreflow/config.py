@@ -221,8 +221,9 @@ def _model_of(run: Mapping, where: str, limits: Mapping, folder: Path) -> dict[s
     model["parameters"] = model["parameters"] | run["parameters"]
     model.setdefault("title", run["model"])
     if "search" in model and "search_iterations" in limits:
-        search = model["search"]
-        search["iterations"] = min(search["iterations"], limits["search_iterations"])
+        # A random sample of a grid, where the whole would take too long.
+        iterations = min(model["search"]["iterations"], limits["search_iterations"])
+        model["search"] |= {"method": "randomized", "iterations": iterations}
     check_model(f"{where}: config/models/{run['model']}.yaml", model)
     return model
 

@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import hazards
@@ -233,6 +234,15 @@ def test_a_file_that_fails_the_second_time_is_left_out(good, monkeypatch, caplog
     kept = dict(read_pcm(*batch.resample(rate=16000)))
     assert list(kept) == ["b.flac", "c.wav"]
     assert "abort.wav: cannot be decoded again: the decoder crashed" in caplog.text
+
+
+def test_a_full_disk_is_no_fault_of_a_file(good, monkeypatch):
+    def to_full_disk(job, **changes):
+        return replace(job, **changes | {"pcm": "/dev/full"})
+
+    monkeypatch.setattr(decode, "replace", to_full_disk)
+    with pytest.raises(GenreflowError, match="No space left on device; make room"):
+        good.decode()
 
 
 def test_a_batch_without_a_usable_track(tmp_path):

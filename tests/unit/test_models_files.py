@@ -39,6 +39,14 @@ def fitted(spec, features=6):
             id="searched",
         ),
         pytest.param(model(estimator="sklearn.ensemble.AdaBoostClassifier"), id="adaboost"),
+        pytest.param(
+            model(estimator="sklearn.ensemble.BaggingClassifier", parameters={"max_features": 0.5}),
+            id="bagging",
+        ),
+        pytest.param(
+            model(estimator="sklearn.ensemble.GradientBoostingClassifier", parameters=SMALL),
+            id="gradient boosting",
+        ),
     ],
 )
 @pytest.mark.parametrize("features", [3, 20])
@@ -171,8 +179,9 @@ def test_something_else_than_a_pipeline_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("field", "value"), [("left_child", 10**6), ("right_child", 0), ("feature", 99)]
 )
-def test_trees_that_lead_outside_are_refused(tmp_path, field, value):
-    save_model(fitted(model(estimator=TREE))[0], CLASSES, tmp_path)
+@pytest.mark.parametrize("estimator", [TREE, "sklearn.ensemble.RandomForestClassifier"])
+def test_trees_that_lead_outside_are_refused(tmp_path, estimator, field, value):
+    save_model(fitted(model(estimator=estimator))[0], CLASSES, tmp_path)
     _change_nodes(tmp_path / "pipeline.skops", field, value)
     with pytest.raises(GenreflowError, match="a branch that leads nowhere"):
         load_model(tmp_path)
@@ -190,7 +199,7 @@ def _change_nodes(file, field, value):
             nodes[field][0] = value
             members[name] = content[:start] + nodes.tobytes()
             changed += 1
-    assert changed == 1
+    assert changed
     with zipfile.ZipFile(file, "w") as archive:
         for name, content in members.items():
             archive.writestr(name, content)

@@ -1,23 +1,4 @@
-# Every batch is decoded at this rate; other rates are made where a feature set asks for them.
-BASE_RATE = 22050
-
-
 ruleorder: decode > resample
-
-
-def audio_root(wildcards):
-    """Folder of a dataset's audio."""
-    return str(PROJECT.dataset(wildcards.dataset).root)
-
-
-def audio_settings(wildcards):
-    """How a dataset's files are read, and which are refused."""
-    return STUDY.datasets[wildcards.dataset]["audio"]
-
-
-def reads_tags(wildcards):
-    """Whether labels and artists are found in the files' own tags."""
-    return "tags" in PROJECT.dataset(wildcards.dataset).labels
 
 
 rule decode:

@@ -2,22 +2,6 @@
 # Snakefile (see genreflow/catalogue.py), so that a dry run knows every job.
 
 
-def prepare_settings(wildcards):
-    """What a dataset is made or fetched from."""
-    return PROJECT.prepare_settings(wildcards.dataset)
-
-
-def decoded_tables(wildcards):
-    """Tables of all batches that a snapshot uses."""
-    batches = PROJECT.batches(wildcards.dataset, wildcards.snapshot)
-    return expand(f"{DATASET}/decoded/{{batch}}.parquet", dataset=wildcards.dataset, batch=batches)
-
-
-def label_sources(wildcards):
-    """Where the dataset's labels are found."""
-    return list(PROJECT.dataset(wildcards.dataset).labels)
-
-
 checkpoint prepare:
     output:
         f"{DATASET}/prepare/prepared.json",

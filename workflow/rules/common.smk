@@ -30,6 +30,12 @@ RUN = f"{RESULTS}/runs/{{run}}/{{split}}"
 SKIPPED = PROJECT.skipped()
 DONE = [pair for pair in STUDY.pairs() if pair not in SKIPPED]
 
+# Every batch is decoded at this rate; other rates are made where a feature set asks for them.
+BASE_RATE = 22050
+DONE_SPLITS = list(dict.fromkeys(split for _, split in DONE))
+
+DONE_DATASETS = list(dict.fromkeys(map(STUDY.dataset_of, DONE_SPLITS)))
+
 # The order of evaluate's outputs.
 TABLES = ["metrics", "confusion", "guesses", "published", "runs"]
 
@@ -67,3 +73,142 @@ def tracks_of(dataset):
 def tracks_of_split(wildcards):
     """Table of the tracks that a split divides."""
     return tracks_of(STUDY.dataset_of(wildcards.split))
+
+
+def prepare_settings(wildcards):
+    """What a dataset is made or fetched from."""
+    return PROJECT.prepare_settings(wildcards.dataset)
+
+
+def decoded_tables(wildcards):
+    """Tables of all batches that a snapshot uses."""
+    batches = PROJECT.batches(wildcards.dataset, wildcards.snapshot)
+    return expand(f"{DATASET}/decoded/{{batch}}.parquet", dataset=wildcards.dataset, batch=batches)
+
+
+def label_sources(wildcards):
+    """Where the dataset's labels are found."""
+    return list(PROJECT.dataset(wildcards.dataset).labels)
+
+
+def audio_root(wildcards):
+    """Folder of a dataset's audio."""
+    return str(PROJECT.dataset(wildcards.dataset).root)
+
+
+def audio_settings(wildcards):
+    """How a dataset's files are read, and which are refused."""
+    return STUDY.datasets[wildcards.dataset]["audio"]
+
+
+def reads_tags(wildcards):
+    """Whether labels and artists are found in the files' own tags."""
+    return "tags" in PROJECT.dataset(wildcards.dataset).labels
+
+
+def feature_audio(wildcards, suffix):
+    """Audio of a batch at the rate that a feature set asks for."""
+    rate = STUDY.features[wildcards.set]["rate"]
+    return f"results/datasets/{wildcards.dataset}/audio/{rate}/{wildcards.batch}.{suffix}"
+
+
+def feature_pcm(wildcards):
+    """Samples of a batch at the rate that a feature set asks for."""
+    return feature_audio(wildcards, "npy")
+
+
+def feature_index(wildcards):
+    """Where each track's samples stand."""
+    return feature_audio(wildcards, "parquet")
+
+
+def feature_code(wildcards):
+    """Digest of the code of a feature set."""
+    return code("extract", STUDY.features[wildcards.set]["function"])
+
+
+def feature_settings(wildcards):
+    """Definition of a feature set."""
+    return STUDY.features[wildcards.set]
+
+
+def split_settings(wildcards):
+    """Method of a split and its numbers."""
+    return STUDY.settings["splits"][wildcards.split]
+
+
+def run_features(wildcards):
+    """Feature tables of all batches that a run is trained on."""
+    dataset = STUDY.dataset_of(wildcards.split)
+    return expand(
+        f"{DATASET}/features/{{set}}/original/{{batch}}.parquet",
+        dataset=dataset,
+        set=STUDY.settings["runs"][wildcards.run]["features"],
+        batch=PROJECT.batches(dataset, snapshot_of(dataset)),
+    )
+
+
+def run_model(wildcards):
+    """Estimator of a run and its hyper-parameters."""
+    return {k: v for k, v in STUDY.models[wildcards.run].items() if k != "title"}
+
+
+def run_code(wildcards):
+    """Digest of the code of training, with the estimator where it is the user's own."""
+    return code("train", STUDY.models[wildcards.run]["estimator"])
+
+
+def run_provenance(wildcards):
+    """What run.json says of a run beyond what the training itself knows."""
+    dataset = STUDY.dataset_of(wildcards.split)
+    features = STUDY.settings["runs"][wildcards.run]["features"]
+    return {
+        "study": STUDY.name,
+        "dataset": dataset,
+        "split": wildcards.split,
+        "split_method": STUDY.settings["splits"][wildcards.split]["method"],
+        "snapshot": snapshot_of(dataset),
+        "features": features,
+        "feature_code": code("extract", STUDY.features[features]["function"]),
+    }
+
+
+def kind_of(split):
+    """Whether a split's sides are fixed whatever data comes, or exact for the data of today."""
+    return "fixed" if STUDY.settings["splits"][split]["method"] == "fixed" else "exact"
+
+
+def runs_to_evaluate():
+    """Every (run, split) of the study: what it is, and why it was skipped where it was."""
+    return [
+        {
+            "run": run,
+            "split": split,
+            "model": STUDY.settings["runs"][run]["model"],
+            "features": STUDY.settings["runs"][run]["features"],
+            "kind": kind_of(split),
+            "method": STUDY.settings["splits"][split]["method"],
+            "reason": SKIPPED.get((run, split)),
+        }
+        for run, split in STUDY.pairs()
+    ]
+
+
+def of_done_runs(pattern):
+    """A file of every run that is done, in the order of the study."""
+    return [pattern.format(run=run, split=split) for run, split in DONE]
+
+
+def tracks_of_done_runs(wildcards):
+    """Tracks table of every run that is done, in the order of the study."""
+    return [tracks_of(STUDY.dataset_of(split)) for _, split in DONE]
+
+
+def tracks_of_dataset(wildcards):
+    """Table of all tracks of a dataset as it is now."""
+    return tracks_of(wildcards.dataset)
+
+
+def tracks_of_done_datasets(wildcards):
+    """Tables of all tracks of the datasets that the study uses."""
+    return [tracks_of(dataset) for dataset in DONE_DATASETS]

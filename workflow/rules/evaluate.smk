@@ -1,34 +1,3 @@
-def kind_of(split):
-    """Whether a split's sides are fixed whatever data comes, or exact for the data of today."""
-    return "fixed" if STUDY.settings["splits"][split]["method"] == "fixed" else "exact"
-
-
-def runs_to_evaluate():
-    """Every (run, split) of the study: what it is, and why it was skipped where it was."""
-    return [
-        {
-            "run": run,
-            "split": split,
-            "model": STUDY.settings["runs"][run]["model"],
-            "features": STUDY.settings["runs"][run]["features"],
-            "kind": kind_of(split),
-            "method": STUDY.settings["splits"][split]["method"],
-            "reason": SKIPPED.get((run, split)),
-        }
-        for run, split in STUDY.pairs()
-    ]
-
-
-def of_done_runs(pattern):
-    """A file of every run that is done, in the order of the study."""
-    return [pattern.format(run=run, split=split) for run, split in DONE]
-
-
-def tracks_of_done_runs(wildcards):
-    """Tracks table of every run that is done, in the order of the study."""
-    return [tracks_of(STUDY.dataset_of(split)) for _, split in DONE]
-
-
 rule evaluate:
     input:
         predictions=of_done_runs(f"{RUN}/predictions.parquet"),

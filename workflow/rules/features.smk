@@ -1,29 +1,3 @@
-def feature_audio(wildcards, suffix):
-    """Audio of a batch at the rate that a feature set asks for."""
-    rate = STUDY.features[wildcards.set]["rate"]
-    return f"results/datasets/{wildcards.dataset}/audio/{rate}/{wildcards.batch}.{suffix}"
-
-
-def feature_pcm(wildcards):
-    """Samples of a batch at the rate that a feature set asks for."""
-    return feature_audio(wildcards, "npy")
-
-
-def feature_index(wildcards):
-    """Where each track's samples stand."""
-    return feature_audio(wildcards, "parquet")
-
-
-def feature_code(wildcards):
-    """Digest of the code of a feature set."""
-    return code("extract", STUDY.features[wildcards.set]["function"])
-
-
-def feature_settings(wildcards):
-    """Definition of a feature set."""
-    return STUDY.features[wildcards.set]
-
-
 rule extract:
     input:
         batch=f"{DATASET}/catalogue/batches/{{batch}}.csv",

@@ -1,17 +1,3 @@
-DONE_SPLITS = list(dict.fromkeys(split for _, split in DONE))
-DONE_DATASETS = list(dict.fromkeys(map(STUDY.dataset_of, DONE_SPLITS)))
-
-
-def tracks_of_dataset(wildcards):
-    """Table of all tracks of a dataset as it is now."""
-    return tracks_of(wildcards.dataset)
-
-
-def tracks_of_done_datasets(wildcards):
-    """Tables of all tracks of the datasets that the study uses."""
-    return [tracks_of(dataset) for dataset in DONE_DATASETS]
-
-
 rule describe:
     input:
         tracks=tracks_of_dataset,

@@ -1,8 +1,3 @@
-def split_settings(wildcards):
-    """Method of a split and its numbers."""
-    return STUDY.settings["splits"][wildcards.split]
-
-
 rule split:
     input:
         tracks=tracks_of_split,

@@ -196,11 +196,17 @@ def _decode_all(
                 replace(job, rate=rate, pcm=str(Path(folder, str(number))))
                 for number, job in enumerate(jobs)
             ]
-        for job, result in guarded(decode_track, jobs, workers=workers, limits=limits):
-            pcm = None if job.pcm is None else Path(job.pcm)
-            yield job, _as_decoded(result), pcm
-            if pcm:
-                pcm.unlink(missing_ok=True)
+        try:
+            for job, result in guarded(decode_track, jobs, workers=workers, limits=limits):
+                pcm = None if job.pcm is None else Path(job.pcm)
+                yield job, _as_decoded(result), pcm
+                if pcm:
+                    pcm.unlink(missing_ok=True)
+        except OSError as error:
+            raise GenreflowError(
+                f"decoded audio cannot be written to {folder}: {error.strerror}; "
+                "make room there, or set TMPDIR to a folder on a larger disk"
+            ) from error
 
 
 def _as_decoded(result: Decoded | Failed) -> Decoded:

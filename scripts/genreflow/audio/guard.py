@@ -6,6 +6,7 @@ then replaced. Workers are plain interpreters that import what the function need
 else, neither the script of the job nor what it imports.
 """
 
+import errno
 import json
 import os
 import pickle
@@ -27,6 +28,9 @@ Result = TypeVar("Result")
 
 # How many items per worker may be done before the one whose turn it is.
 LOOK_AHEAD = 4
+
+# A full disk is no item's fault.
+_FULL = {errno.ENOSPC, errno.EDQUOT}
 
 _START = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[2]); "
@@ -76,6 +80,11 @@ def guarded(
     item, result
         in the order of the items; a `Failed` where the function raised an exception, crashed,
         took too long or needed too much memory
+
+    Raises
+    ------
+    OSError
+        where the disk to which the function writes is full
     """
     idle: SimpleQueue[_Worker] = SimpleQueue()
     crew = [_Worker(function, limits) for _ in range(workers)]
@@ -131,6 +140,8 @@ class _Worker:
             self.stop()
             self._start()
             outcome = self._call(item)
+        if isinstance(outcome, OSError):
+            raise outcome
         return outcome
 
     def stop(self) -> None:
@@ -154,8 +165,9 @@ class _Worker:
     def _start(self) -> None:
         self._connection, theirs = Pipe()
         with theirs:
+            arguments = [str(theirs.fileno()), json.dumps([str(path) for path in sys.path])]
             self._process = subprocess.Popen(
-                [sys.executable, "-c", _START, str(theirs.fileno()), json.dumps(sys.path)],
+                [sys.executable, "-c", _START, *arguments],
                 stdin=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],
             )
@@ -177,8 +189,8 @@ def serve(descriptor: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     connection = Connection(descriptor)
     function, limits = pickle.loads(connection.recv_bytes())
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_DATA, (limits.memory_mb << 20, limits.memory_mb << 20))
+    _lower_limit(resource.RLIMIT_CORE, 0)
+    _lower_limit(resource.RLIMIT_DATA, limits.memory_mb << 20)
     connection.send("ready")
     # Decoders write warnings there, without saying of which file they speak.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
@@ -193,10 +205,23 @@ def serve(descriptor: int) -> None:
         signal.alarm(0)
 
 
+def _lower_limit(kind: int, limit: int) -> None:
+    """Set a limit of this process, unless a lower one is set already."""
+    _, hard = resource.getrlimit(kind)
+    if hard == resource.RLIM_INFINITY or limit < hard:
+        resource.setrlimit(kind, (limit, limit))
+
+
 def _attempt(function: Callable, item: Any, limits: Limits) -> Any:
     try:
         return function(item)
+    except OSError as error:
+        return error if error.errno in _FULL else _as_failed(error)
     except MemoryError:
         return Failed(f"needed more than {limits.memory_mb} MB of memory")
     except Exception as error:
-        return Failed(" ".join(f"{type(error).__name__}: {error}".split()))
+        return _as_failed(error)
+
+
+def _as_failed(error: Exception) -> Failed:
+    return Failed(" ".join(f"{type(error).__name__}: {error}".split()))

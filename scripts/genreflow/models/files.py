@@ -132,6 +132,9 @@ def _read_pipeline(file: Path, trusted: list[str]) -> "Pipeline":
         raise GenreflowError(f"{file.parent} holds no whole model: there is no {file.name}")
     try:
         pipeline = skops.io.load(file, trusted=trusted)
+        if not isinstance(pipeline, Pipeline):
+            raise ValueError(f"it holds a {type(pipeline).__name__}, not a pipeline")
+        _check_trees(_estimator(pipeline))
     except UntrustedTypesFoundException as error:
         unknown = sorted(set(skops.io.get_untrusted_types(file=file)) - set(trusted))
         raise GenreflowError(
@@ -140,9 +143,6 @@ def _read_pipeline(file: Path, trusted: list[str]) -> "Pipeline":
         ) from error
     except Exception as error:
         raise _damaged(file, error) from error
-    if not isinstance(pipeline, Pipeline):
-        raise _damaged(file, f"it holds a {type(pipeline).__name__}, not a pipeline")
-    _check_trees(_estimator(pipeline), file)
     return pipeline
 
 
@@ -162,34 +162,38 @@ def _read_booster(folder: Path, made: dict[str, Any]) -> Any:
     return booster
 
 
-def _check_trees(estimator: Any, file: Path) -> None:
+def _check_trees(estimator: Any) -> None:
     """Refuse trees whose branches lead outside: scikit-learn would read foreign memory there."""
-    for tree in _trees(estimator, set()):
+    # Bagging hands some of the columns to each tree, and each tree counts them.
+    counted = hasattr(estimator, "estimators_features_")
+    for owner, tree in _trees(estimator, set()):
         nodes = tree.__getstate__()["nodes"]
         own = np.arange(len(nodes))
         inner = nodes["left_child"] != -1  # what marks a leaf
         children = np.stack([nodes["left_child"], nodes["right_child"]])[:, inner]
         ahead = (own[inner] < children) & (children < len(nodes))
         described = (nodes["feature"][inner] >= 0) & (nodes["feature"][inner] < tree.n_features)
-        if not (ahead.all() and described.all() and tree.n_features == estimator.n_features_in_):
-            raise _damaged(file, "a decision tree has a branch that leads nowhere")
+        columns = (owner if counted else estimator).n_features_in_
+        if not (ahead.all() and described.all() and tree.n_features == columns):
+            raise ValueError("a decision tree has a branch that leads nowhere")
 
 
-def _trees(value: Any, seen: set[int]) -> Iterator[Any]:
-    """All decision trees that an object holds."""
+def _trees(value: Any, seen: set[int]) -> Iterator[tuple[Any, Any]]:
+    """All decision trees inside an object, each with what holds it."""
     from sklearn.tree._tree import Tree
 
-    if isinstance(value, Tree):
-        yield value
-    elif isinstance(value, list | tuple) or (
-        isinstance(value, np.ndarray) and value.dtype.hasobject
-    ):
-        for item in np.ravel(value) if isinstance(value, np.ndarray) else value:
+    if isinstance(value, np.ndarray):
+        value = value.ravel().tolist() if value.dtype.hasobject else []
+    if isinstance(value, list | tuple):
+        for item in value:
             yield from _trees(item, seen)
     elif hasattr(value, "__dict__") and id(value) not in seen:
         seen.add(id(value))
         for item in vars(value).values():
-            yield from _trees(item, seen)
+            if isinstance(item, Tree):
+                yield value, item
+            else:
+                yield from _trees(item, seen)
 
 
 def _damaged(file: Path, error: Exception | str) -> GenreflowError:

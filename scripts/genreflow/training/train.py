@@ -135,9 +135,8 @@ def train_run(
             )
             folds.append(described)
             scores.append(predicted)
-    pl.concat(scores).sort("repeat", "fold", "part", "track_id", "target").write_parquet(
-        predictions
-    )
+    order = ["repeat", "fold", "part", "track_id", "target"]
+    pl.concat(scores).sort(order).write_parquet(predictions)
     text = {
         **_origin(provenance, table),
         "run": run,
@@ -185,13 +184,14 @@ def _train_fold(
     begun = time.perf_counter()
     pipeline, best = fit_model(model, X, y, groups, seed=seed, threads=threads, where=where)
     fitted = time.perf_counter()
-    predicted = []
+    predicted = [pl.DataFrame(schema=PREDICTIONS)]
     for part in PARTS[1:]:
         if len(rows[part]):
+            # A label that the training part lacks keeps the probability 0.
             scores = np.zeros((len(rows[part]), len(table.classes)))
             columns = np.searchsorted(table.classes, known)
             scores[:, columns] = predict_probabilities(pipeline, table.X[rows[part]])
-            predicted.append(_long(table, rows[part], scores, part))
+            predicted.append(_long(table, rows[part], scores, repeat, fold, part))
     done = time.perf_counter()
     save_model(pipeline, known.tolist(), folder)
     described = Fold(
@@ -206,26 +206,25 @@ def _train_fold(
             for track_id in sorted(set().union(*members.values()) & table.dropped.keys())
         },
     )
-    empty = pl.DataFrame(schema=PREDICTIONS)
-    columns = [pl.lit(repeat).alias("repeat"), pl.lit(fold).alias("fold")]
-    long = [
-        p.with_columns(columns).select(pl.col(c).cast(t) for c, t in PREDICTIONS.items())
-        for p in predicted
-    ]
-    return described, pl.concat([empty, *long])
+    return described, pl.concat(predicted)
 
 
-def _long(table: TrainingTable, rows: np.ndarray, scores: np.ndarray, part: str) -> pl.DataFrame:
+def _long(
+    table: TrainingTable, rows: np.ndarray, scores: np.ndarray, repeat: int, fold: int, part: str
+) -> pl.DataFrame:
     """One row for each track and label."""
     classes = np.asarray(table.classes)
     return pl.DataFrame(
         {
             "track_id": np.repeat(table.track_ids[rows], len(classes)).tolist(),
+            "repeat": repeat,
+            "fold": fold,
             "part": part,
             "target": np.tile(classes, len(rows)).tolist(),
             "truth": (table.labels[rows][:, None] == classes).astype(np.float64).ravel(),
             "score": scores.ravel(),
-        }
+        },
+        schema=PREDICTIONS,
     )
 
 

@@ -15,7 +15,7 @@ SEED = 20_090_630
 # is much the same. With less, artists are known again too easily; with more, they have no sound of
 # their own (benchmarks/demo.py measures it).
 FREEDOM = 0.40
-STUDIO = 0.25
+STUDIO = 0.27
 DESK = {"tilt", "treble", "body", "room", "hiss", "level"}
 
 ROSTER = {
@@ -106,11 +106,9 @@ class Traits:
 
 @dataclass(frozen=True)
 class Artist:
-    """A name, a genre and the traits of its sound."""
+    """A name and the traits of its sound."""
 
     name: str
-    genre: str
-    number: int
     traits: Traits
 
     def session(self, rng: np.random.Generator) -> Traits:
@@ -131,6 +129,6 @@ def artists(genre: str) -> list[Artist]:
         for f in fields(Traits)
     }
     return [
-        Artist(name, genre, i, Traits(**{trait: float(v[i]) for trait, v in levels.items()}))
+        Artist(name, Traits(**{trait: float(v[i]) for trait, v in levels.items()}))
         for i, name in enumerate(names)
     ]

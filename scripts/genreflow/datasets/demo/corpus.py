@@ -178,7 +178,7 @@ def _good() -> Iterator[Item]:
 
 def _flawed() -> Iterator[Item]:
     """What stands beside the good clips; it takes none of them out."""
-    yield Item("house/007 (copy).wav", "house", "house", 7)
+    yield Item("house/copy of 007.wav", "house", "house", 7)
     yield Item("house/twelve inch.wav", "house", "house", 24)
     yield Item("disco/twelve inch.wav", "disco", "house", 24)
     yield Item("country/broken.wav", "country", "country", 24, "broken")

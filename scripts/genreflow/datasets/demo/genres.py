@@ -24,7 +24,7 @@ FOUR_CHORDS = ((0, 7, 9, 5), (0, 5, 7, 5), (0, 9, 5, 7), (0, 3, 5, 7))
 VAMPS = ((0, 0, 5, 5), (0, 0, 0, 0), (0, 3, 5, 7), (0, 8, 10, 0))
 
 # How far over the middle between two neighbours their artists reach.
-BORDER = 0.03
+BORDER = 0.04
 
 
 def hertz(semitones: float) -> float:
