@@ -1,16 +1,15 @@
 """Make a dataset's audio, or fetch its published lists."""
 
 import hashlib
-import importlib
 import json
 import logging
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from genreflow.datasets.fetch import fetch_lists
 from genreflow.datasets.names import encode_path
-from genreflow.errors import GenreflowError
+from genreflow.importing import load
 from genreflow.journal import log_to
 
 log = logging.getLogger("genreflow")
@@ -44,21 +43,13 @@ def prepare(
     done = {}
     if make:
         log.info("making %s with %s", root, make)
-        _find_function(make)(Path(root))
+        load(make, needed_by="make")(Path(root))
         done["made"] = {"function": make, **_digest_files(Path(root))}
     if fetch:
         log.info("fetching %s", ", ".join(fetch))
         done["fetched"] = fetch_lists(fetch, Path(path_to_marker).parent, by_hand=Path(root))
     text = json.dumps(done, indent=1, sort_keys=True, ensure_ascii=False)
     Path(path_to_marker).write_text(text + "\n", encoding="utf-8")
-
-
-def _find_function(path: str) -> Callable[[Path], object]:
-    module, _, name = path.rpartition(".")
-    try:
-        return getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise GenreflowError(f"make: {path!r} cannot be imported: {error}") from None
 
 
 def _digest_files(root: Path) -> dict[str, int | str]:

@@ -290,7 +290,7 @@ def _check_root(dataset: Dataset, *, known: int, accept_loss: bool) -> None:
 def _loss(what: str) -> GenreflowError:
     return GenreflowError(
         f"{what}. An unmounted disk? Mount it and run again. If they are gone for good, run once "
-        "with `--config accept_loss=true`."
+        "with `--config accept_loss=True`."
     )
 
 

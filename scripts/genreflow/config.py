@@ -6,7 +6,6 @@ Everything is checked by the schemas in ``workflow/schemas``; a mistake is repor
 the key and the closest name that is known.
 """
 
-import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -15,7 +14,7 @@ from typing import Any
 
 from genreflow import importing
 from genreflow.audio.settings import DecodeSettings
-from genreflow.errors import GenreflowError
+from genreflow.errors import GenreflowError, closest
 from genreflow.models.check import check_model
 
 SHIPPED = Path(__file__).parents[2]
@@ -157,26 +156,18 @@ def _explain(error) -> str:
     if error.validator == "additionalProperties":
         known = list(error.schema.get("properties", ()))
         extra = [key for key in error.instance if key not in known]
-        return "; ".join(f"{prefix}unknown key {key!r}{_closest(key, known)}" for key in extra)
+        return "; ".join(f"{prefix}unknown key {key!r}{closest(key, known)}" for key in extra)
     if error.validator == "required":
         missing = [key for key in error.validator_value if key not in error.instance]
         return f"{prefix}missing {' and '.join(map(repr, missing))}"
     if error.validator == "enum":
-        near = _closest(error.instance, error.validator_value)
+        near = closest(error.instance, error.validator_value)
         return f"{prefix}{error.instance!r} is not known{near}"
     if error.validator == "type":
         expected = error.validator_value
         expected = " or ".join(expected) if isinstance(expected, list) else expected
         return f"{prefix}expected {expected}, found {_kind(error.instance)}"
     return f"{prefix}{error.message}"
-
-
-def _closest(name: Any, known: Iterable[Any]) -> str:
-    known = [str(k) for k in known]
-    near = difflib.get_close_matches(str(name), known, n=1, cutoff=0.5)
-    if near:
-        return f"; did you mean {near[0]!r}?"
-    return f"; known are {', '.join(known)}" if known else ""
 
 
 def _kind(value: Any) -> str:
@@ -187,7 +178,7 @@ def _kind(value: Any) -> str:
 def _known(name: str, known: Iterable[str], where: str, what: str) -> None:
     known = list(known)
     if name not in known:
-        raise GenreflowError(f"{where}: {name!r} is not one of the {what}{_closest(name, known)}")
+        raise GenreflowError(f"{where}: {name!r} is not one of the {what}{closest(name, known)}")
 
 
 def _check_split(split: Mapping, written: Mapping, where: str) -> None:
@@ -231,6 +222,8 @@ def _model_of(run: Mapping, where: str, limits: Mapping, folder: Path) -> dict[s
 def _read_dataset(name: str, where: str, folder: Path) -> dict[str, Any]:
     """The dataset of a name, whose audio settings make sense."""
     dataset = _read_part("dataset", name, f"{where}: dataset", folder)
+    if "make" in dataset:
+        importing.check(dataset["make"], needed_by=f"config/datasets/{name}.yaml: make")
     try:
         DecodeSettings(**dataset["audio"])
     except GenreflowError as error:
@@ -247,7 +240,7 @@ def _read_part(kind: str, name: str, where: str, folder: Path) -> dict[str, Any]
     known = {p.stem for base in (folder, SHIPPED) for p in (base / inside).glob("*.yaml")}
     raise GenreflowError(
         f"{where}: there is no {kind} {name!r}, which would be the file {inside}/{name}.yaml"
-        f"{_closest(name, sorted(known))}"
+        f"{closest(name, sorted(known))}"
     )
 
 

@@ -1,8 +1,33 @@
 """The error that users see: one clear message, no traceback."""
 
+import difflib
+from collections.abc import Iterable
+
 
 class GenreflowError(Exception):
     """Something that the user can put right.
 
     The message says what is wrong, in which file or config key, and what to do.
     """
+
+
+def closest(name: object, known: Iterable[object]) -> str:
+    """The end of a message about an unknown name: what may have been meant, or what is known.
+
+    Parameters
+    ----------
+    name : object
+        what was written
+    known : iterable
+        what could have been; listed where nothing is near and the list is short
+
+    Returns
+    -------
+    str
+        begins with a semicolon, or is empty
+    """
+    names = [str(k) for k in known]
+    near = difflib.get_close_matches(str(name), names, n=1, cutoff=0.5)
+    if near:
+        return f"; did you mean {near[0]!r}?"
+    return f"; known are {', '.join(names)}" if 0 < len(names) <= 20 else ""

@@ -310,7 +310,7 @@ def test_a_lost_disk_stops_the_run_and_changes_nothing(mine, tmp_path, left):
         mine.add("rock/a.wav", "e.Aiff")
     with pytest.raises(GenreflowError) as error:
         mine.refresh()
-    for word in (str(mine.root), "unmounted disk", "accept_loss=true"):
+    for word in (str(mine.root), "unmounted disk", "accept_loss=True"):
         assert word in str(error.value)
     assert mine.files() == before
     if left == "few":

@@ -47,7 +47,7 @@ def test_nothing_heavy_is_imported():
     [
         (
             {"estimator": "sklearn.ensemble.RandomForestClasifier"},
-            "m.yaml: estimator: the module sklearn.ensemble has no class 'RandomForestClasifier'; "
+            "the module sklearn.ensemble has no 'RandomForestClasifier'; "
             "did you mean 'RandomForestClassifier'?",
         ),
         (
@@ -55,7 +55,7 @@ def test_nothing_heavy_is_imported():
             "there is no module 'sklearn.ensembel'; did you mean 'sklearn.ensemble'?",
         ),
         ({"estimator": "xgbost.XGBClassifier"}, "no module 'xgbost'; did you mean 'xgboost'?"),
-        ({"estimator": "sklearn.svm"}, "'sklearn.svm' is a module; name a class in it"),
+        ({"estimator": "sklearn.svm"}, "'sklearn.svm' is a module; name something in it"),
         (
             {"estimator": LOGISTIC, "parameters": {"max_iters": 10}},
             "m.yaml: parameters: LogisticRegression has no parameter 'max_iters'; "
@@ -72,7 +72,7 @@ def test_nothing_heavy_is_imported():
         ),
         (
             {"estimator": LOGISTIC, "scaler": "sklearn.preprocessing.StandardScalar"},
-            "m.yaml: scaler: the module sklearn.preprocessing has no class 'StandardScalar'; "
+            "the module sklearn.preprocessing has no 'StandardScalar'; "
             "did you mean 'StandardScaler'?",
         ),
     ],
@@ -93,5 +93,5 @@ def test_a_module_of_the_users_own_is_read_and_not_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     known = class_parameters("my_model_42.Mine", "here")
     assert {"depth", "C", "kernel"} <= known
-    with pytest.raises(GenreflowError, match="no class 'Mime'; did you mean 'Mine'"):
+    with pytest.raises(GenreflowError, match="has no 'Mime'; did you mean 'Mine'"):
         class_parameters("my_model_42.Mime", "here")

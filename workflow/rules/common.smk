@@ -154,8 +154,9 @@ def run_model(wildcards):
 
 
 def run_code(wildcards):
-    """Digest of the code of training, with the estimator where it is the user's own."""
-    return code("train", STUDY.models[wildcards.run]["estimator"])
+    """Digest of the code of training, with estimator and scaler where they are the user's own."""
+    model = STUDY.models[wildcards.run]
+    return code("train", *filter(None, (model["estimator"], model["scaler"])))
 
 
 def run_provenance(wildcards):

@@ -6,7 +6,6 @@ which of these count, in order of preference.
 """
 
 import csv
-import difflib
 import io
 import posixpath
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -16,7 +15,7 @@ from typing import Any, NamedTuple
 
 from genreflow.datasets import Dataset
 from genreflow.datasets.names import encode_path
-from genreflow.errors import GenreflowError
+from genreflow.errors import GenreflowError, closest
 
 PARTS = {
     "train": "train",
@@ -256,9 +255,7 @@ def _find_columns(
         if names.count(name) > 1:
             raise GenreflowError(f"{path}: {names.count(name)} columns are headed {name!r}")
         if name not in names:
-            near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(names)}"
-            raise GenreflowError(f"{path}: there is no column {name!r}; {hint}")
+            raise GenreflowError(f"{path}: there is no column {name!r}{closest(name, names)}")
         return names.index(name)
 
     roles = {}

@@ -1,18 +1,16 @@
 """From the audio of a batch to its table of features."""
 
-import importlib
 import logging
 import math
-import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from numbers import Real
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 
 from genreflow.errors import GenreflowError
+from genreflow.importing import load
 from genreflow.journal import progress
 
 log = logging.getLogger("genreflow")
@@ -65,7 +63,7 @@ def extract_batch(
         if the function cannot be imported, gives no mapping of names to numbers, or not the same
         names for all tracks
     """
-    describe = load_function(function, needed_by=f"feature set {name!r}")
+    describe = load(function, needed_by=f"config/features.yaml: feature set {name!r}")
     usable = decoded.filter(pl.col("status") != "quarantined").select("track_id", "batch")
     vectors: dict[str, dict[str, float]] = {}
     reasons = dict.fromkeys(usable["track_id"], "its audio could not be read again")
@@ -91,42 +89,6 @@ def extract_batch(
         if reason:
             log.warning("%s: no %s: %s", track_id, name, reason)
     return _table(usable, vectors, reasons)
-
-
-def load_function(path: str, *, needed_by: str) -> Callable[..., Any]:
-    """Import a function by its path.
-
-    Parameters
-    ----------
-    path : str
-        such as ``"genreflow.features.summary.summary"``, or ``"my_features.loudness"`` for the
-        file my_features.py in the working directory
-    needed_by : str
-        what names it in the config, for messages
-
-    Returns
-    -------
-    callable
-
-    Raises
-    ------
-    GenreflowError
-        if there is no such module or function, or the module fails
-    """
-    module, _, attribute = path.rpartition(".")
-    # Last, so that a file of the user's never takes the place of a library's.
-    if (here := str(Path.cwd())) not in sys.path:
-        sys.path.append(here)
-    try:
-        function = getattr(importlib.import_module(module), attribute)
-    except Exception as error:
-        raise GenreflowError(
-            f"config/features.yaml: {needed_by}: {path!r} cannot be imported "
-            f"({_as_reason(error)}). A module of your own stands in the working directory, {here}"
-        ) from error
-    if not callable(function):
-        raise GenreflowError(f"config/features.yaml: {needed_by}: {path!r} is not a function")
-    return function
 
 
 def _one_thread():
