@@ -51,8 +51,7 @@ def load(path: str, *, needed_by: str) -> Any:
     if not callable(getattr(found, name, None)):
         known = [key for key, value in vars(found).items() if callable(value)]
         raise GenreflowError(
-            f"{needed_by}: {path!r}: the module {module} has no {name!r}"
-            f"{closest(name, known)}"
+            f"{needed_by}: {path!r}: the module {module} has no {name!r}{closest(name, known)}"
         )
     return getattr(found, name)
 
@@ -82,8 +81,7 @@ def check(path: str, *, needed_by: str) -> None:
     if name not in names and "__getattr__" not in names and "*" not in names:
         public = [known for known in names if not known.startswith("_")]
         raise GenreflowError(
-            f"{needed_by}: {path!r}: the module {module} has no {name!r}"
-            f"{closest(name, public)}"
+            f"{needed_by}: {path!r}: the module {module} has no {name!r}{closest(name, public)}"
         )
 
 

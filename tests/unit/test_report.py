@@ -13,7 +13,7 @@ from report_fixtures import HOSTILE, Made, make_study
 
 from genreflow.report.axis import axis_around
 from genreflow.report.confusions import explorer, matrix
-from genreflow.report.corpus import part_counts
+from genreflow.report.corpus import part_counts, same_length
 from genreflow.report.figures import plain, write_figures
 from genreflow.report.headline import headlines
 from genreflow.report.headline import warnings as cautions
@@ -104,7 +104,8 @@ def test_inline_json_round_trip(name):
 def test_page_says_what_matters(page):
     text = re.sub(r"\s+", " ", "".join(Reader(page).text))
     assert "Best on artist" in text
-    assert "Split artist tests on 14 artists only" in text
+    assert "Few artists in the test part (14 on artist)" in text
+    assert "Features: summary." in text
     assert "Some artists are not known in mine" in text
     assert "put wav2vec2-base into data/pretrained/wav2vec2" in text
     assert "silent: the peak is 0" in text
@@ -195,6 +196,62 @@ def test_headline_and_warnings(material):
     assert any("No split keeps artists apart" in text for text in cautions(mixed))
 
 
+def test_warnings_of_one_kind_are_one_line_for_all_splits(material):
+    few = material.metrics.with_columns(
+        tracks=pl.lit(7, pl.Int32),
+        support=pl.when(pl.col("target") == "jazz").then(3).otherwise(99),
+    )
+    texts = cautions(Material(**{**vars_of(material), "metrics": few}))
+    assert sum("test tracks" in text for text in texts) == 2
+    assert any("(7 on artist, 7 on random)" in text for text in texts)
+    assert any("fewer than 10 test tracks: jazz on artist; jazz on random." in t for t in texts)
+    every = few.with_columns(support=pl.lit(1))
+    texts = cautions(Material(**{**vars_of(material), "metrics": every}))
+    assert any("all 6 on artist; all 6 on random." in text for text in texts)
+
+
+def test_headline_names_runs_that_score_the_same(material):
+    same = material.metrics.with_columns(
+        value=pl.when(pl.col("run").is_in(["knn", "svm", "sgd"])).then(0.99).otherwise("value")
+    )
+    line = headlines(Material(**{**vars_of(material), "metrics": same}))[0]
+    assert (line["run"], line["tied"]) == ("knn", "sgd and svm")
+
+
+@pytest.mark.parametrize(
+    ("lengths", "expected"),
+    [
+        ([10.0] * 20, "All tracks last 10\u202fs, to within 5\u202f%."),
+        (
+            [10.0] * 19 + [4.0],
+            "19 of 20 tracks last 10\u202fs, to within 5\u202f%; the other lasts 4.0\u202fs.",
+        ),
+        (
+            [30.0] * 38 + [4.0, 90.0],
+            "38 of 40 tracks last 30\u202fs, to within 5\u202f%; "
+            "the other 2 last 4.0\u202fs to 1\u202fmin 30\u202fs.",
+        ),
+        (list(range(100, 200)), ""),
+        ([], "No track counts."),
+    ],
+)
+def test_lengths_are_told_where_nearly_all_are_one(lengths, expected):
+    assert same_length(np.array(lengths, dtype=np.float64)) == expected
+
+
+def test_runs_skipped_for_one_reason_are_one_row(material):
+    skipped = material.runs.with_columns(
+        status=pl.lit("skipped"), reason=pl.lit("put the audio at data/mine")
+    )
+    board = leaderboards(Material(**{**vars_of(material), "runs": skipped}))[0]
+    assert [row["reason"] for row in board["skipped"]] == ["put the audio at data/mine"]
+    assert "forest" in board["skipped"][0]["runs"] and board["rows"] == []
+
+
+def test_names_may_break_after_underscores(page):
+    assert "<bdi>xgboost_<wbr>tuned</bdi>" in page
+
+
 def test_study_without_a_run_still_has_a_page(material):
     empty = {
         name: getattr(material, name).clear()
@@ -270,6 +327,8 @@ def test_plain_leaves_formulas_and_replaces_missing_glyphs():
         (metric_named("accuracy").value(0.8421), "84.2\u202f%"),
         (metric_named("accuracy").interval(0.781, 0.89), "[78.1, 89.0]"),
         (metric_named("log_loss").value(0.51234), "0.512"),
+        (metric_named("log_loss").phrase, "log loss"),
+        (metric_named("f1_macro").phrase, "F1, macro"),
         (metric_named("accuracy").difference(-0.123), "−12.3 points"),
         (metric_named("never_heard_of").value(-1.5), "−1.500"),
         (metric_named("accuracy").value(float("nan")), "–"),

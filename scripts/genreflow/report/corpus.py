@@ -4,13 +4,16 @@ import numpy as np
 import polars as pl
 
 from genreflow.report import numbers
-from genreflow.report.axis import axis_around
+from genreflow.report.axis import Axis, axis_around
 from genreflow.report.material import Material
 from genreflow.report.numbers import counted
 from genreflow.report.problems import problems
 
 PARTS = ["train", "validation", "test", "duplicate", "excluded"]
 QUANTILES = [0.05, 0.25, 0.5, 0.75, 0.95]
+# Where so many tracks are this near to the median length, a histogram would be one bar.
+MOST_TRACKS = 0.9
+SAME_LENGTH = 0.05
 
 
 def datasets(material: Material) -> list[dict]:
@@ -54,14 +57,21 @@ def part_counts(split: pl.DataFrame, tracks: pl.DataFrame) -> pl.DataFrame:
 def _dataset(material: Material, name: str, tracks: pl.DataFrame) -> dict:
     good = usable(tracks)
     splits = [s for s in material.split_names if material.split_dataset(s) == name]
+    seconds = good["seconds"].drop_nulls().to_numpy()
+    levels = _levels(good)
+    axis = axis_around([end for own in levels.values() for end in own], ticks=4)
     return {
         "name": name,
         "facts": _facts(tracks, good),
         "splits": splits,
-        "parts": PARTS,
-        "labels": _labels(material, tracks, good, splits),
-        "level_ticks": _level_ticks(good),
-        "seconds": _histogram(good["seconds"].drop_nulls().to_numpy()),
+        "folded": any(material.splits[s]["fold"].max() for s in splits),
+        "legend": _legend(material, splits),
+        "labels": _labels(material, tracks, good, splits, levels, axis),
+        "level_ticks": [
+            {"at": axis.place(t), "text": f"{t:g}".replace("-", "−")} for t in axis.ticks
+        ],
+        "same_length": same_length(seconds),
+        "seconds": _histogram(seconds),
         "formats": _formats(good),
         "problems": problems(material, name, tracks),
     }
@@ -70,14 +80,16 @@ def _dataset(material: Material, name: str, tracks: pl.DataFrame) -> dict:
 def _facts(tracks: pl.DataFrame, good: pl.DataFrame) -> list[tuple[str, str]]:
     known = good.filter(pl.col("artist").is_not_null())
     unknown = len(good) - len(known)
-    artists = counted(known["artist"].n_unique(), "artist")
+    artists = numbers.count(known["artist"].n_unique())
     if unknown:
-        artists += f"; unknown for {counted(unknown, 'track')}"
+        artists += f", unknown for {counted(unknown, 'track')}"
+    conflict = tracks["conflict"].is_not_null()
+    copies = int((tracks["duplicate_of"].is_not_null() & ~conflict).sum())
     states = [
         (int((tracks["status"] == "quarantined").sum()), "in quarantine"),
         (int((tracks["status"] == "warning").sum()), "used with a warning"),
-        (int(tracks["duplicate_of"].is_not_null().sum()), "copies of another track"),
-        (int(tracks["conflict"].is_not_null().sum()), "under two labels"),
+        (copies, "copy of another track" if copies == 1 else "copies of other tracks"),
+        (int(conflict.sum()), "under two labels"),
         (int((tracks["labels"].list.len().fill_null(0) == 0).sum()), "without a label"),
     ]
     seconds = good["seconds"].drop_nulls()
@@ -91,27 +103,33 @@ def _facts(tracks: pl.DataFrame, good: pl.DataFrame) -> list[tuple[str, str]]:
     ]
 
 
-def _level(rms: pl.Expr) -> pl.Expr:
-    """RMS in decibel under full scale; silence is null."""
-    return pl.when(rms > 0).then(20 * rms.log10())
+def _legend(material: Material, splits: list[str]) -> list[tuple[str, str]]:
+    """The parts that the splits use, each with the words for it."""
+    used = {part for split in splits for part in material.splits[split]["part"].unique()}
+    legend = [(part, part) for part in PARTS[:3] if part in used]
+    rest = [part for part in PARTS[3:] if part in used]
+    return [*legend, (rest[0], " or ".join(rest))] if rest else legend
 
 
-def _levels(good: pl.DataFrame) -> pl.DataFrame:
-    return good.explode("labels").select(label="labels", level=_level(pl.col("rms")))
+def _levels(good: pl.DataFrame) -> dict[str, list[float]]:
+    """`QUANTILES` of the RMS in decibel under full scale by label; silence has no level."""
+    table = (
+        good.filter(pl.col("rms") > 0)
+        .explode("labels")
+        .group_by("labels")
+        .agg((20 * pl.col("rms").log10()).quantile(q).alias(f"q{q}") for q in QUANTILES)
+    )
+    return {label: quantiles for label, *quantiles in table.iter_rows()}
 
 
-def _level_axis(good: pl.DataFrame):
-    levels = _levels(good)["level"].drop_nulls()
-    ends = [levels.quantile(QUANTILES[0]), levels.quantile(QUANTILES[-1])]
-    return axis_around([levels.min(), levels.max()] if len(levels) < 500 else ends, ticks=4)
-
-
-def _level_ticks(good: pl.DataFrame) -> list[dict]:
-    axis = _level_axis(good)
-    return [{"at": axis.place(t), "text": f"{t:g}".replace("-", "−")} for t in axis.ticks]
-
-
-def _labels(material, tracks, good, splits) -> list[dict]:
+def _labels(
+    material: Material,
+    tracks: pl.DataFrame,
+    good: pl.DataFrame,
+    splits: list[str],
+    levels: dict[str, list[float]],
+    axis: Axis,
+) -> list[dict]:
     """One row per label: tracks, artists, parts of each split, lengths, levels."""
     listed = tracks.select(label="labels").explode("label").drop_nulls().unique()
     by_label = (
@@ -125,16 +143,6 @@ def _labels(material, tracks, good, splits) -> list[dict]:
         )
         .sort("label")
     )
-    axis = _level_axis(good)
-    levels = (
-        _levels(good)
-        .group_by("label")
-        .agg(pl.col("level").quantile(q).alias(f"q{at}") for at, q in enumerate(QUANTILES))
-    )
-    places = {
-        row["label"]: [axis.place(row[f"q{at}"]) for at in range(5)] + [row["q2"]]
-        for row in levels.iter_rows(named=True)
-    }
     parts = {
         split: {
             row["label"]: [row[part] for part in PARTS]
@@ -145,14 +153,14 @@ def _labels(material, tracks, good, splits) -> list[dict]:
     most = max((sum(p) for own in parts.values() for p in own.values()), default=1) or 1
     rows = []
     for row in by_label.iter_rows(named=True):
-        *quantiles, median = places.get(row["label"], [None] * 6)
+        level = levels.get(row["label"])
         rows.append(
             row
             | {
                 "seconds_text": numbers.seconds(row["seconds"]),
                 "parts": [_bar(parts[s].get(row["label"], [0] * len(PARTS)), most) for s in splits],
-                "level": quantiles if median is not None else None,
-                "level_text": "" if median is None else f"{median:.1f}".replace("-", "−"),
+                "level": [axis.place(end) for end in level] if level else None,
+                "level_text": f"{level[2]:.1f}".replace("-", "−") if level else "",
             }
         )
     return rows
@@ -176,9 +184,33 @@ def _about(number: float) -> str:
     return numbers.count(number) if number >= 10 or number == int(number) else f"{number:.1f}"
 
 
+def same_length(seconds: np.ndarray) -> str:
+    """Say how long the tracks are, where nearly all are of one length; nothing where they differ.
+
+    Parameters
+    ----------
+    seconds : np.ndarray [shape=(n,), s]
+    """
+    if not len(seconds):
+        return "No track counts."
+    near = np.abs(seconds / np.median(seconds) - 1) <= SAME_LENGTH
+    if near.mean() < MOST_TRACKS:
+        return ""
+    within = f"to within {100 * SAME_LENGTH:g}{numbers.NARROW}%"
+    length, rest = numbers.seconds(float(np.median(seconds))), seconds[~near]
+    if not len(rest):
+        return f"All tracks last {length}, {within}."
+    ends = list(dict.fromkeys(numbers.seconds(float(end)) for end in (rest.min(), rest.max())))
+    others = "the other lasts" if len(rest) == 1 else f"the other {numbers.count(len(rest))} last"
+    return (
+        f"{numbers.count(int(near.sum()))} of {counted(len(seconds), 'track')} last {length}, "
+        f"{within}; {others} {' to '.join(ends)}."
+    )
+
+
 def _histogram(seconds: np.ndarray) -> dict | None:
-    """Lengths in about twenty bins; none where all tracks are of one length."""
-    if not len(seconds) or np.ptp(seconds) <= 0.01 * seconds.max():
+    """Lengths in about twenty bins; the last one holds the longest per cent too."""
+    if not len(seconds):
         return None
     top = float(np.quantile(seconds, 0.99)) if len(seconds) > 200 else float(seconds.max())
     axis = axis_around([float(seconds.min()), top], ticks=20, floor=0.0)

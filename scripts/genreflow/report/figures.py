@@ -103,6 +103,7 @@ def _new(width: float, height: float) -> tuple["Figure", "Axes"]:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), layout="constrained")
+    figure.get_layout_engine().set(w_pad=0.12, h_pad=0.12)
     return figure, figure.add_subplot()
 
 
@@ -186,7 +187,7 @@ def _confusions(material: Material, split: str) -> Iterator[tuple[str, "Figure"]
     side = max(3.6, size * (0.45 if size <= 20 else 0.16 if size <= 50 else 0.075))
     # Fixed margins: a computed layout would measure some hundreds of names for each figure.
     left, top = 0.2 + max(map(len, classes)) * font * 0.0092, 0.4
-    width, height = left + side + 0.9, left + side + top
+    width, height = left + side + 1.1, left + side + top
     figure = Figure(figsize=(width, height))
     axes = figure.add_axes((left / width, left / height, side / width, side / height))
     image = axes.imshow(
@@ -201,6 +202,7 @@ def _confusions(material: Material, split: str) -> Iterator[tuple[str, "Figure"]
     )
     bar = figure.colorbar(image, cax=colour_bar)
     bar.set_ticks(np.sqrt([0, 0.05, 0.25, 0.5, 1]), labels=["0", "5 %", "25 %", "50 %", "100 %"])
+    bar.set_label("Share of the row", color=MUTED)
     bar.outline.set_visible(False)
     title = figure.text(left / width, 1 - 0.12 / height, "", va="top")
     names = len(axes.texts)

@@ -10,6 +10,7 @@ from genreflow.report.numbers import count, counted, listed
 FEW_ARTISTS = 20
 SMALL_TEST = 200
 SMALL_LABEL = 10
+MOST_NAMED = 4
 
 APART = {
     "artist": "artists kept apart",
@@ -23,12 +24,13 @@ def about(material: Material) -> list[tuple[str, str]]:
     tables = [usable(tracks) for tracks in material.tracks.values()]
     labels = {label for table in tables for label in table.explode("labels")["labels"]}
     artists = {artist for table in tables for artist in table["artist"].drop_nulls()}
+    known = "known " if any(table["artist"].null_count() for table in tables) else ""
     seconds = sum(float(table["seconds"].sum()) for table in tables)
     done = material.runs.filter(pl.col("status") == "done")["run"].n_unique()
     pairs = [
         (sum(len(table) for table in tables), "track", "tracks"),
         (len(labels), "label", "labels"),
-        (len(artists), "artist", "artists"),
+        (len(artists), *(f"{known}{noun}" for noun in ("artist", "artists"))),
         (done, "run", "runs"),
         (len(material.splits), "split", "splits"),
     ]
@@ -37,7 +39,7 @@ def about(material: Material) -> list[tuple[str, str]]:
 
 
 def headlines(material: Material) -> list[dict]:
-    """Return one line for each split: its best run, with the figure and its interval."""
+    """Return one line for each split: its best run, those as good, the figure, its interval."""
     lines = []
     for split in material.split_names:
         ranked = material.ranked(split)
@@ -47,6 +49,12 @@ def headlines(material: Material) -> list[dict]:
         score = material.score(split, best["run"], material.metric_name)
         if not score or score["value"] is None:
             continue
+        scores = [material.score(split, row["run"], material.metric_name) for row in ranked[1:]]
+        tied = [
+            row["run"]
+            for row, other in zip(ranked[1:], scores, strict=True)
+            if other and other["value"] == score["value"]
+        ]
         floor = next((r for r in ranked if str(r["model"]).startswith("dummy")), None)
         base = floor and material.score(split, floor["run"], material.metric_name)
         lines.append(
@@ -54,6 +62,7 @@ def headlines(material: Material) -> list[dict]:
                 "split": split,
                 "apart": APART[material.protocol(split)],
                 "run": best["run"],
+                "tied": listed(tied),
                 "value": material.metric.value(score["value"]),
                 "interval": material.metric.interval(score["low"], score["high"]),
                 "floor": material.metric.value(base["value"]) if base and floor != best else None,
@@ -64,59 +73,80 @@ def headlines(material: Material) -> list[dict]:
 
 def warnings(material: Material) -> list[str]:
     """Return what a reader must know before believing the figures, as sentences."""
-    found = [*_small_tests(material), *_unknown_artists(material)]
-    random = [s for s in material.split_names if material.protocol(s) == "random"]
-    if len(random) == len(material.split_names):
+    found = [*_small_tests(material), *_small_labels(material), *_unknown_artists(material)]
+    if all(material.protocol(split) == "random" for split in material.split_names):
         found.append(
             "No split keeps artists apart: a model may know an artist's sound and not the genre's, "
             "so the figures are likely too high for new artists."
         )
-    dropped = material.runs["dropped"].drop_nulls() if "dropped" in material.runs.columns else []
-    if len(dropped) and dropped.max():
+    dropped = material.runs["dropped"].max()
+    if dropped:
         found.append(
-            f"{counted(int(dropped.max()), 'test track')} at most are left out of a comparison, "
-            "because not every run could predict them."
+            f"Up to {counted(dropped, 'test track')} of a split are left out, because not every "
+            "run could predict them."
         )
     skipped = material.runs.filter(pl.col("status") != "done")["run"].unique().sort().to_list()
     if skipped:
+        who = listed(skipped) if len(skipped) <= MOST_NAMED else counted(len(skipped), "run")
         verb = "was" if len(skipped) == 1 else "were"
-        found.append(f"{listed(skipped)} {verb} not run; the reason stands under the leaderboard.")
+        found.append(
+            f"{who} {verb} not run on at least one split; the reason stands under the leaderboard."
+        )
     return found
+
+
+def _tests(material: Material) -> pl.DataFrame:
+    """Rows of the metrics on the test part, splits in the order of the page."""
+    order = pl.Enum(material.split_names)
+    tests = material.metrics.filter(
+        pl.col("part") == "test", pl.col("split").is_in(material.split_names)
+    )
+    return tests.with_columns(pl.col("split").cast(order)).sort("split", "target")
 
 
 def _small_tests(material: Material) -> list[str]:
-    """Warnings about few artists, few test tracks, and labels with very few."""
+    """Warnings about splits that test few tracks, or tracks of few artists."""
+    overall = _tests(material).filter(pl.col("target").is_null())
+    sizes = overall.group_by("split", maintain_order=True).agg(pl.col("tracks", "clusters").min())
     found = []
-    for split in material.split_names:
-        own = material.metrics.filter(pl.col("split") == split, pl.col("part") == "test")
-        overall = own.filter(pl.col("target").is_null())
-        clusters, tracks = overall["clusters"].min(), overall["tracks"].min()
-        if clusters is not None and clusters < FEW_ARTISTS:
-            found.append(
-                f"Split {split} tests on {counted(clusters, 'artist')} only: with fewer than "
-                f"{FEW_ARTISTS}, the intervals are rough, and likely too narrow."
-            )
-        if tracks is not None and tracks < SMALL_TEST:
-            found.append(
-                f"Split {split} tests on {counted(tracks, 'track')} only: differences of a few "
-                "points between runs may be chance."
-            )
-        small = (
-            own.filter(pl.col("support") < SMALL_LABEL)
-            .group_by("target")
-            .agg(pl.col("support").min())
-            .sort("support", "target")
-        )
-        if len(small):
-            labels = [f"{row[0]} ({row[1]})" for row in small.head(5).iter_rows()]
-            more = len(small) - len(labels)
-            if more:
-                labels.append(f"{count(more)} more")
-            found.append(
-                f"Split {split} has fewer than {SMALL_LABEL} test tracks of {listed(labels)}: "
-                "their figures per label mean little."
-            )
+    for column, limit, what, meaning in [
+        ("tracks", SMALL_TEST, "Few test tracks", "differences of a few points may be chance."),
+        (
+            "clusters",
+            FEW_ARTISTS,
+            "Few artists in the test part",
+            f"with fewer than {FEW_ARTISTS}, the intervals are rough, and likely too narrow.",
+        ),
+    ]:
+        few = sizes.filter(pl.col(column) < limit).select("split", column).rows()
+        if few:
+            where = [f"{number} on {split}" for split, number in few]
+            found.append(f"{what} ({', '.join(where)}): {meaning}")
     return found
+
+
+def _small_labels(material: Material) -> list[str]:
+    """A warning about labels with so few test tracks that their own figures mean little."""
+    where = []
+    labels = (
+        _tests(material)
+        .filter(pl.col("target").is_not_null())
+        .group_by("split", "target", maintain_order=True)
+        .agg(pl.col("support").min())
+    )
+    for (split,), own in labels.group_by("split", maintain_order=True):
+        small = own.filter(pl.col("support") < SMALL_LABEL)["target"].to_list()
+        if len(small) > MOST_NAMED:
+            every = "all " if len(small) == len(own) else ""
+            where.append(f"{every}{count(len(small))} on {split}")
+        elif small:
+            where.append(f"{listed(small)} on {split}")
+    if not where:
+        return []
+    return [
+        f"Labels with fewer than {SMALL_LABEL} test tracks: {'; '.join(where)}. "
+        "Their figures per label mean little."
+    ]
 
 
 def _unknown_artists(material: Material) -> list[str]:

@@ -20,6 +20,11 @@ class Metric:
     higher_is_better: bool = True
     ceiling: float | None = 1.0
 
+    @property
+    def phrase(self) -> str:
+        """The title inside a sentence: ``log loss``, but ``F1, macro``."""
+        return self.title[0].lower() + self.title[1:] if self.title[1].islower() else self.title
+
     def number(self, value: float | None) -> str:
         """Write a value without its unit: ``84.2`` for a share, ``0.512`` for any other."""
         if value is None or not math.isfinite(value):

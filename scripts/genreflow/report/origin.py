@@ -29,14 +29,21 @@ def _versions(files: list[dict]) -> list[tuple[str, str]]:
 
 
 def _digests(files: list[dict]) -> list[tuple[str, str, str]]:
-    """Rows of kind, name and digest: data snapshots, and the code of feature sets."""
+    """Rows of kind, name and digest: snapshots, code of feature sets, tables trained on."""
     rows = {("Data snapshot", file["dataset"], file["snapshot"]) for file in files}
     rows |= {
         ("Code of feature set", name, digest)
         for file in files
         for name, digest in file["features"].get("code", {}).items()
     }
-    return sorted(rows)
+    trained: dict[tuple[str, str], list[str]] = {}
+    for file in files:
+        trained.setdefault((file["split"], file["data_digest"]), []).append(file["run"])
+    tables = [
+        ("Training table", f"split {split}: {numbers.listed(runs)}", digest)
+        for (split, digest), runs in trained.items()
+    ]
+    return sorted(rows) + tables
 
 
 def _run(file: dict) -> dict:
@@ -60,7 +67,6 @@ def _run(file: dict) -> dict:
         "predict": numbers.seconds(sum(fold.get("seconds_predict") or 0 for fold in folds)),
         "seconds": numbers.seconds(file.get("seconds")),
         "memory": numbers.megabytes(file.get("peak_memory_mb")),
-        "data": file["data_digest"],
     }
 
 

@@ -15,6 +15,8 @@ from genreflow.report.pictures import example_pictures
 from genreflow.report.scores import leaderboards, leak
 
 FOLDER = Path(__file__).parent
+STYLES = ("style.css", "tables.css", "drawings.css", "parts.css", "media.css")
+SCRIPTS = ("explorer.js", "report.js")
 ESCAPES = {ord(c): f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"}
 
 
@@ -43,7 +45,7 @@ def render(material: Material) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    script = (FOLDER / "report.js").read_text(encoding="utf-8")
+    script = _joined(SCRIPTS)
     content = explorer(material)
     return environment.get_template("report.html").render(
         title=material.study.get("title") or material.study["study"],
@@ -63,10 +65,14 @@ def render(material: Material) -> str:
             for name, (found, classes) in material.examples.items()
         },
         origin=provenance(material),
-        style=Markup((FOLDER / "style.css").read_text(encoding="utf-8")),
+        style=Markup(_joined(STYLES)),
         script=Markup(script),
         script_digest=digest_of_script(script),
     )
+
+
+def _joined(names: tuple[str, ...]) -> str:
+    return "\n".join((FOLDER / name).read_text(encoding="utf-8") for name in names)
 
 
 def inline_json(value: Any) -> str:

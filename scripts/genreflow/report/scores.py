@@ -1,5 +1,7 @@
 """The leaderboards, the published figures beside them, and what a leak between parts is worth."""
 
+from statistics import median
+
 import polars as pl
 
 from genreflow.report import numbers
@@ -64,18 +66,25 @@ def _leaderboard(material: Material, split: str) -> dict:
     shown += [p["published"] for p in drawn.values()]
     axis = axis_around(shown, floor=0.0 if metric.ceiling else None, ceiling=metric.ceiling)
     columns = _secondary(material, split, ranked)
+    features = {row["features"] for row in ranked}
+    shared = features.pop() if len(features) == 1 and len(ranked) > 1 else ""
     rows = [
         _row(material, split, row, scores[row["run"]], drawn.get(row["run"]), axis, columns)
+        | {
+            "what": " · ".join(
+                p for p in (row["model"], row["features"]) if p not in (row["run"], shared)
+            )
+        }
         for row in ranked
     ]
-    tests = [row["test_tracks"] for row in ranked if row["test_tracks"] is not None]
-    clusters = [s["clusters"] for s in scores.values() if s.get("clusters") is not None]
+    tested, sizes = _sizes(ranked, scores)
     return {
         "name": split,
         "how": describe_split(material, split),
         "protocol": PROTOCOLS[material.protocol(split)],
-        "tested": counted(max(tests), "test track") if tests else "",
-        "artists": counted(min(clusters), "artist") if clusters else "",
+        "features": shared,
+        "tested": tested,
+        "sizes": sizes,
         "columns": [metric_named(column).title for column in columns],
         "ticks": _ticks(axis, metric),
         "folds": any(row["folds"] for row in rows),
@@ -83,8 +92,34 @@ def _leaderboard(material: Material, split: str) -> dict:
         "published": published,
         "drawn": bool(drawn),
         "rows": rows,
-        "skipped": material.skipped(split),
+        "skipped": _skipped(material, split),
     }
+
+
+def _sizes(ranked: list[dict], scores: dict[str, dict]) -> tuple[str, str]:
+    """How many tracks of how many artists are tested, and how many train (in one fold) and test."""
+    tests = [row["test_tracks"] for row in ranked if row["test_tracks"] is not None]
+    trains = [row["train_tracks"] for row in ranked if row["train_tracks"] is not None]
+    artists = [s["clusters"] for s in scores.values() if s.get("clusters") is not None]
+    if not tests:
+        return "", ""
+    tested = counted(max(tests), "test track")
+    if artists:
+        tested += f" of {counted(min(artists), 'artist')}"
+    if not trains:
+        return tested, ""
+    folds = max(row["folds"] or 1 for row in ranked)
+    train = counted(max(trains), "track") + (" of each fold" if folds > 1 else "")
+    verb = "trains" if max(trains) == 1 else "train"
+    return tested, f"{train} {verb} and {numbers.count(max(tests))} test"
+
+
+def _skipped(material: Material, split: str) -> list[dict]:
+    """The reasons why runs were not done, each with its runs."""
+    reasons: dict[str, list[str]] = {}
+    for row in material.skipped(split):
+        reasons.setdefault(row["reason"] or "no reason given", []).append(row["run"])
+    return [{"runs": runs, "reason": reason} for reason, runs in reasons.items()]
 
 
 def _secondary(material: Material, split: str, ranked: list[dict]) -> list[str]:
@@ -121,9 +156,6 @@ def _row(
             folds += f" ± {metric.number(score['fold_std'])}"
     return {
         "run": run,
-        "what": " · ".join(
-            part for part in (row["model"], row["features"]) if part and part != run
-        ),
         "key": score.get("value", ""),
         "value": metric.value(score.get("value")),
         "interval": metric.interval(score.get("low"), score.get("high")),
@@ -201,9 +233,7 @@ def leak(material: Material) -> dict | None:
             )
     if not rows:
         return None
-    values = [
-        p["score"][key] for row in rows for p in row["points"] for key in ("value", "low", "high")
-    ]
+    values = [point["score"]["value"] for row in rows for point in row["points"]]
     axis = axis_around(values, floor=0.0 if metric.ceiling else None, ceiling=metric.ceiling)
     for row in rows:
         for point in row["points"]:
@@ -240,7 +270,7 @@ def _leak_sentence(material: Material, rows: list[dict], easy: str | None, hard:
     )
     if not sizes or easy is None or hard is None:
         return f"{metric.title} of each run on each split."
-    middle = metric.difference(sizes[len(sizes) // 2])
+    middle = metric.difference(median(sizes))
     over = ""
     if len(sizes) > 1:
         ends = f"{metric.difference(sizes[0])} to {metric.difference(sizes[-1])}"
@@ -248,12 +278,18 @@ def _leak_sentence(material: Material, rows: list[dict], easy: str | None, hard:
             f", in the median over {counted(len(sizes), 'run')} ({ends.replace(' points', '', 1)})"
         )
     reason = (
-        "A random split lets models recognise artists; this step is what that is worth."
+        "A random split lets models recognise artists, and this step estimates what that is worth."
         if material.protocol(hard) == "artist"
         else "The list keeps out what a random split lets slip from training to test."
     )
-    what = f"{metric.title.lower()} changes by {middle}{over}"
-    return f"From split {easy} to split {hard}, {what}. {reason}"
+    what = f"{metric.phrase} changes by {middle}{over}"
+    sizes = [
+        numbers.count(max(row["test_tracks"] or 0 for row in material.ranked(split)))
+        for split in (easy, hard)
+    ]
+    return (
+        f"From split {easy} ({sizes[0]} test tracks) to split {hard} ({sizes[1]}), {what}. {reason}"
+    )
 
 
 def _difference(found: dict, easy: str | None, hard: str | None) -> float | None:
