@@ -25,7 +25,8 @@ def make_runs(folder: Path, n: int, n_classes: int, n_runs: int) -> list[Run]:
     rng = np.random.default_rng(0)
     tracks = [f"class/{i:06d}.wav" for i in range(n)]
     artists = [f"artist {i}" for i in rng.integers(max(2, n // 3), size=n)]
-    pl.DataFrame({"track_id": tracks, "artist": artists}).write_parquet(folder / "tracks.parquet")
+    columns = {"track_id": tracks, "artist": artists, "digest": tracks}
+    pl.DataFrame(columns).write_parquet(folder / "tracks.parquet")
     place = {"repeat": 0, "fold": 0, "part": "test"}
     dtypes = {"repeat": pl.Int32, "fold": pl.Int32}
     split = pl.DataFrame({"track_id": tracks}).with_columns(

@@ -2,8 +2,10 @@
 
 import polars as pl
 
+from genreflow.audio.settings import DecodeSettings
+from genreflow.describe import count_labels, file_loader, find_examples, save_examples
 from genreflow.journal import log_to
-from genreflow.report.examples import count_labels, file_loader, find_examples, save_examples
+from genreflow.provenance import made_by
 
 
 def describe(tracks: str, root: str, output: str, audio: dict) -> None:
@@ -18,18 +20,19 @@ def describe(tracks: str, root: str, output: str, audio: dict) -> None:
     output : str
         the npz file to write
     audio : dict
-        the dataset's decode settings, of which ``offset`` and ``seconds`` are used
+        how the files are decoded
     """
     table = pl.read_parquet(tracks)
-    load = file_loader(root, offset=audio.get("offset") or 0.0, seconds=audio.get("seconds"))
+    load = file_loader(root, DecodeSettings(**audio))
     save_examples(output, find_examples(table, load), classes=count_labels(table))
 
 
 if __name__ == "__main__":
     log_to(snakemake.log[0])
-    describe(
-        tracks=snakemake.input.tracks,
-        root=snakemake.params.root,
-        output=snakemake.output[0],
-        audio=snakemake.params.audio,
-    )
+    with made_by(snakemake.params.code, __file__):
+        describe(
+            tracks=snakemake.input.tracks,
+            root=snakemake.params.root,
+            output=snakemake.output[0],
+            audio=snakemake.params.audio,
+        )

@@ -6,6 +6,7 @@ from pathlib import Path
 from genreflow.evaluation.study import Run, evaluate_study
 from genreflow.evaluation.tables import write_tables
 from genreflow.journal import log_to
+from genreflow.provenance import made_by
 
 
 def evaluate(
@@ -53,15 +54,16 @@ def evaluate(
 
 if __name__ == "__main__":
     log_to(snakemake.log[0])
-    evaluate(
-        snakemake.params.runs,
-        predictions=snakemake.input.predictions,
-        records=snakemake.input.records,
-        splits=snakemake.input.splits,
-        tracks=snakemake.input.tracks,
-        published=snakemake.params.published,
-        confidence=snakemake.params.statistics["confidence"],
-        resamples=snakemake.params.statistics["resamples"],
-        seed=snakemake.params.seed,
-        folder=Path(snakemake.output[0]).parent,
-    )
+    with made_by(snakemake.params.code, __file__):
+        evaluate(
+            snakemake.params.runs,
+            predictions=snakemake.input.predictions,
+            records=snakemake.input.records,
+            splits=snakemake.input.splits,
+            tracks=snakemake.input.tracks,
+            published=snakemake.params.published,
+            confidence=snakemake.params.statistics["confidence"],
+            resamples=snakemake.params.statistics["resamples"],
+            seed=snakemake.params.seed,
+            folder=Path(snakemake.output[0]).parent,
+        )

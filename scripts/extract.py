@@ -8,6 +8,7 @@ from genreflow.audio.decode import iterate_pcm
 from genreflow.audio.settings import DecodeSettings
 from genreflow.features.extract import extract_batch
 from genreflow.journal import log_to
+from genreflow.provenance import made_by
 
 
 def extract(
@@ -48,14 +49,15 @@ def extract(
 
 if __name__ == "__main__":
     log_to(snakemake.log[0])
-    extract(
-        batch=snakemake.input.batch,
-        decoded=snakemake.input.decoded,
-        pcm=snakemake.input.pcm,
-        index=snakemake.input.index,
-        output=snakemake.output[0],
-        root=snakemake.params.root,
-        audio=snakemake.params.audio,
-        name=snakemake.wildcards.set,
-        settings=snakemake.params.settings,
-    )
+    with made_by(snakemake.params.code, __file__):
+        extract(
+            batch=snakemake.input.batch,
+            decoded=snakemake.input.decoded,
+            pcm=snakemake.input.pcm,
+            index=snakemake.input.index,
+            output=snakemake.output[0],
+            root=snakemake.params.root,
+            audio=snakemake.params.audio,
+            name=snakemake.wildcards.set,
+            settings=snakemake.params.settings,
+        )

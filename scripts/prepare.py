@@ -11,6 +11,7 @@ from genreflow.datasets.fetch import fetch_lists
 from genreflow.datasets.names import encode_path
 from genreflow.importing import load
 from genreflow.journal import log_to
+from genreflow.provenance import made_by
 
 log = logging.getLogger("genreflow")
 
@@ -20,6 +21,7 @@ def prepare(
     make: str | None,
     root: str,
     fetch: Mapping[str, Mapping[str, str]],
+    workers: int,
     path_to_marker: str,
 ) -> None:
     """Make a dataset's audio, or fetch its published lists, and note what came of it.
@@ -27,11 +29,13 @@ def prepare(
     Parameters
     ----------
     make : str or None
-        import path of a function that is called with the dataset's root
+        import path of a function that is called with the dataset's root and ``workers=``
     root : str
         folder of the audio
     fetch : mapping of str to mapping
         url and sha256 of the lists to fetch, by file name
+    workers : int > 0
+        number of processes that the function may start
     path_to_marker : str
         JSON with the digests of all that was made or fetched; the lists are put beside it
 
@@ -43,7 +47,7 @@ def prepare(
     done = {}
     if make:
         log.info("making %s with %s", root, make)
-        load(make, needed_by="make")(Path(root))
+        load(make, needed_by="make")(Path(root), workers=workers)
         done["made"] = {"function": make, **_digest_files(Path(root))}
     if fetch:
         log.info("fetching %s", ", ".join(fetch))
@@ -64,4 +68,9 @@ def _digest_files(root: Path) -> dict[str, int | str]:
 
 if __name__ == "__main__":
     log_to(snakemake.log[0])
-    prepare(**snakemake.params.settings, path_to_marker=snakemake.output[0])
+    with made_by(snakemake.params.code, __file__):
+        prepare(
+            **snakemake.params.settings,
+            workers=snakemake.threads,
+            path_to_marker=snakemake.output[0],
+        )

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from genreflow.journal import log_to
+from genreflow.provenance import made_by
 from genreflow.report.figures import write_figures
 from genreflow.report.material import read_material
 from genreflow.report.page import render
@@ -28,7 +29,8 @@ def write_report(
     Parameters
     ----------
     study : dict
-        the study's settings, as run
+        the study's settings, as run; and `titles` of the runs' models, title and citation of
+        `datasets`
     metrics, confusion, guesses, published, runs : str
         paths of the evaluation tables
     splits : dict of str to str
@@ -60,17 +62,18 @@ def write_report(
 
 if __name__ == "__main__":
     log_to(snakemake.log[0])
-    write_report(
-        study=snakemake.params.study,
-        metrics=snakemake.input.metrics,
-        confusion=snakemake.input.confusion,
-        guesses=snakemake.input.guesses,
-        published=snakemake.input.published,
-        runs=snakemake.input.runs,
-        splits=dict(zip(snakemake.params.splits, snakemake.input.splits, strict=True)),
-        tracks=dict(zip(snakemake.params.datasets, snakemake.input.tracks, strict=True)),
-        examples=dict(zip(snakemake.params.datasets, snakemake.input.examples, strict=True)),
-        run_files=list(snakemake.input.run_files),
-        html=snakemake.output.html,
-        figures=snakemake.output.figures,
-    )
+    with made_by(snakemake.params.code, __file__):
+        write_report(
+            study=snakemake.params.study,
+            metrics=snakemake.input.metrics,
+            confusion=snakemake.input.confusion,
+            guesses=snakemake.input.guesses,
+            published=snakemake.input.published,
+            runs=snakemake.input.runs,
+            splits=dict(zip(snakemake.params.splits, snakemake.input.splits, strict=True)),
+            tracks=dict(zip(snakemake.params.datasets, snakemake.input.tracks, strict=True)),
+            examples=dict(zip(snakemake.params.datasets, snakemake.input.examples, strict=True)),
+            run_files=list(snakemake.input.run_files),
+            html=snakemake.output.html,
+            figures=snakemake.output.figures,
+        )

@@ -6,6 +6,7 @@ from typing import Any
 import polars as pl
 
 from genreflow.journal import log_to
+from genreflow.provenance import made_by
 from genreflow.splits import make_split
 
 
@@ -39,10 +40,11 @@ def split(
 
 if __name__ == "__main__":
     log_to(snakemake.log[0])
-    split(
-        path_to_tracks=snakemake.input.tracks,
-        settings=snakemake.params.settings,
-        min_seconds=snakemake.params.min_seconds,
-        task=snakemake.params.task,
-        path_to_split=snakemake.output[0],
-    )
+    with made_by(snakemake.params.code, __file__):
+        split(
+            path_to_tracks=snakemake.input.tracks,
+            settings=snakemake.params.settings,
+            min_seconds=snakemake.params.min_seconds,
+            task=snakemake.params.task,
+            path_to_split=snakemake.output[0],
+        )

@@ -280,6 +280,11 @@ def _check_root(dataset: Dataset, *, known: int, accept_loss: bool) -> None:
     if root.is_dir() and _scan(os.fsencode(root)):
         return
     state = "is empty" if root.is_dir() else "is not there"
+    if dataset.make:
+        raise GenreflowError(
+            f"{root} {state}, which the workflow has made; to have it made again, delete "
+            f"results/datasets/{dataset.name} and run the workflow again"
+        )
     if known and not accept_loss:
         raise _loss(f"{root} {state}, and the catalogue knows {known} tracks in it")
     raise GenreflowError(

@@ -14,10 +14,14 @@ from typing import Any
 
 from genreflow import importing
 from genreflow.audio.settings import DecodeSettings
+from genreflow.datasets import gtzan
 from genreflow.errors import GenreflowError, closest
 from genreflow.models.check import check_model
 
 SHIPPED = Path(__file__).parents[2]
+
+# Lists that published formats of `lists` bring along.
+LISTS = {"gtzan": tuple(gtzan.SPLITS)}
 
 # Keys of a split beside `method` and `dataset`, by method.
 SPLIT_KEYS = {
@@ -52,6 +56,17 @@ class Study:
     def name(self) -> str:
         """Name of the study, which is its folder under results/studies."""
         return self.settings["study"]
+
+    def described(self) -> dict[str, Any]:
+        """The settings, with the titles of the runs' models and of the datasets."""
+        kept = ("title", "citation")
+        return self.settings | {
+            "titles": {run: model["title"] for run, model in self.models.items()},
+            "datasets": {
+                name: {key: dataset[key] for key in kept if key in dataset}
+                for name, dataset in self.datasets.items()
+            },
+        }
 
     def dataset_of(self, split: str) -> str:
         """Name of the dataset that a split divides."""
@@ -107,9 +122,15 @@ def read_study(config: Mapping[str, Any], *, source: str, folder: Path = Path())
     used = {run["features"]: features[run["features"]] for run in settings["runs"].values()}
     for name, spec in used.items():
         importing.check(spec["function"], needed_by=f"config/features.yaml: {name}.function")
+        _check_keywords(spec, f"config/features.yaml: {name}")
+    read = {name: _read_dataset(name, source, folder) for name in datasets}
+    for name, split in settings["splits"].items():
+        if "list" in split:
+            lists = _lists_of(read[split["dataset"]])
+            _known(split["list"], lists, f"{source}: splits.{name}.list", "dataset's lists")
     return Study(
         settings=settings,
-        datasets={name: _read_dataset(name, source, folder) for name in datasets},
+        datasets=read,
         models={
             name: _model_of(run, f"{source}: runs.{name}", limits, folder)
             for name, run in settings["runs"].items()
@@ -146,7 +167,8 @@ def check(value: Mapping[str, Any], schema: Mapping[str, Any], source: str) -> d
         Draft202012Validator(schema).iter_errors(plain), key=lambda e: list(map(str, e.path))
     )
     if errors:
-        raise GenreflowError("\n".join(f"{source}: {_explain(error)}" for error in errors))
+        lines = dict.fromkeys(f"{source}: {_explain(error)}" for error in errors)
+        raise GenreflowError("\n".join(lines))
     return _with_defaults(plain, schema)
 
 
@@ -258,18 +280,43 @@ def _checked(kind: str, file: str, base: Path) -> dict[str, Any]:
     return check(read_yaml(base / file), _schema(kind), file)
 
 
+def _lists_of(dataset: Mapping[str, Any]) -> list[str]:
+    """Names of the lists that give the tracks of a dataset their parts."""
+    published = LISTS.get(dataset.get("lists"), ())
+    return sorted({*dataset.get("columns", {}).get("given", {}), *published})
+
+
+def _check_keywords(spec: Mapping[str, Any], where: str) -> None:
+    """Refuse parameters that a feature set's function does not take, as far as its source tells."""
+    known = importing.keywords(spec["function"])
+    for key in spec["parameters"]:
+        if known is not None and key not in known:
+            raise GenreflowError(
+                f"{where}.parameters: {spec['function']} takes no {key!r}{closest(key, known)}"
+            )
+
+
 def read_yaml(path: Path) -> Any:
     """Read a YAML file as plain data.
 
     Raises
     ------
     GenreflowError
-        where the file is not YAML; the message names file and line
+        where the file is not YAML, or has a key twice; the message names file and line
     """
     import yaml
 
+    class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+        def construct_mapping(self, node, deep=False):
+            keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+            for key in keys:
+                if keys.count(key) > 1:
+                    line = node.start_mark.line + 1
+                    raise GenreflowError(f"{path}, line {line} on: the key {key!r} stands twice")
+            return super().construct_mapping(node, deep)
+
     try:
-        return yaml.load(path.read_bytes(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        return yaml.load(path.read_bytes(), Loader=Loader)
     except yaml.YAMLError as error:
         raise GenreflowError(f"{path}: not YAML: {error}") from None
 
@@ -280,6 +327,8 @@ def _schema(kind: str) -> dict[str, Any]:
 
 
 def _with_defaults(value: Any, schema: Mapping[str, Any]) -> Any:
+    if schema.get("type") == "integer":
+        return int(value)  # 4.0 is an integer to JSON schema
     if isinstance(value, dict):
         known, others = schema.get("properties", {}), schema.get("additionalProperties")
         others = others if isinstance(others, Mapping) else {}

@@ -85,6 +85,17 @@ def check(path: str, *, needed_by: str) -> None:
         )
 
 
+def keywords(path: str) -> list[str] | None:
+    """Keyword arguments that a function takes; None where its source does not tell."""
+    module, _, name = path.rpartition(".")
+    found = defined_names(module).get(name)
+    if isinstance(found, tuple):
+        return keywords(".".join(found))
+    if not isinstance(found, ast.FunctionDef) or found.args.kwarg:
+        return None
+    return [argument.arg for argument in [*found.args.args[1:], *found.args.kwonlyargs]]
+
+
 @cache
 def find_module(module: str) -> Path | None:
     """The file of a module, found without importing its package."""

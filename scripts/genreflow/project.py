@@ -61,16 +61,12 @@ class Project:
             "fetch": dataset.to_fetch(),
         }
 
-    def makers(self) -> list[str]:
-        """Import paths of the functions that make datasets."""
-        return sorted(d["make"] for d in self.study.datasets.values() if "make" in d)
-
     def code(self, rule: str, *functions: str) -> str:
-        """Digest of the code that a rule's script and the named functions run."""
-        key = " ".join((rule, *functions))
-        codes = self._state["code"]
+        """The code that a rule's script and the named functions run, as `made_by` checks it."""
+        key, codes = " ".join((rule, *functions)), self._state["code"]
         if key not in codes:
-            codes[key] = code_digest(SHIPPED / "scripts" / f"{rule}.py", *functions)
+            digest = code_digest(SHIPPED / "scripts" / f"{rule}.py", *functions)
+            codes[key] = " ".join((digest, *functions))
             self._hand_over()
         return codes[key]
 
@@ -88,7 +84,7 @@ class Project:
         if len(absent) == len(self.study.datasets):
             raise GenreflowError("\n".join(absent.values()))
         for name in self.study.datasets:
-            if name not in absent and not self.needs_prepare(name):
+            if name not in absent and (self._prepared(name) or not self.needs_prepare(name)):
                 self.snapshot(name)
         self._hand_over()
 
@@ -109,8 +105,7 @@ class Project:
             where the folder or its table cannot be used
         """
         snapshots = self._state["snapshots"]
-        marker = _folder(name, "prepare") / "prepared.json"
-        stamp = marker.stat().st_mtime_ns if marker.exists() else 0
+        stamp = self._prepared(name)
         if self.main and self._refreshed.get(name) != stamp:
             settings = self.study.settings
             snapshots[name] = refresh(
@@ -121,11 +116,21 @@ class Project:
             ).digest
             self._refreshed[name] = stamp
             self._hand_over()
+        if name not in snapshots:
+            raise GenreflowError(
+                f"this job was not told which snapshot of {name!r} to work on: the environment "
+                f"variable {HANDED_OVER} of the main process has to reach the jobs"
+            )
         return snapshots[name]
 
     def batches(self, name: str, snapshot: str) -> tuple[str, ...]:
         """Names of the batches that a snapshot uses."""
         return read_batches(_folder(name, "catalogue"), snapshot)
+
+    def _prepared(self, name: str) -> int:
+        """When a dataset was last made or fetched [ns]; 0 for never."""
+        marker = _folder(name, "prepare") / "prepared.json"
+        return marker.stat().st_mtime_ns if marker.exists() else 0
 
     def _find_absent(self) -> dict[str, str]:
         """What to put where, for each dataset that has never been here.

@@ -8,10 +8,14 @@ reruns nothing.
 import ast
 import hashlib
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
+from genreflow.errors import GenreflowError
+
 PACKAGE = Path(__file__).parent
+TEMPLATES = {".html", ".css", ".js"}
 
 
 def code_digest(script: str | Path, *functions: str, folder: str | Path = ".") -> str:
@@ -38,9 +42,49 @@ def code_digest(script: str | Path, *functions: str, folder: str | Path = ".") -
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
 
 
+@contextmanager
+def made_by(code: str, script: str) -> Iterator[None]:
+    """Do a job with the code that its result will be recorded as made by.
+
+    Parameters
+    ----------
+    code : str
+        the digest that `code_digest` gave when the run began, and the functions that it was given,
+        with spaces between them
+    script : str
+        the job's own file
+
+    Raises
+    ------
+    GenreflowError
+        before or after the job, where the code has been edited since
+    """
+    _require(code, script)
+    yield
+    _require(code, script)
+
+
 def imported_files(file: Path, folder: Path = Path()) -> set[Path]:
     """Files of genreflow and of the user's own folder that a Python file imports directly."""
-    return {found for name in _read(file)[0] for found in _locate(name, folder)}
+    found: set[Path] = set()
+    for name in _read(file)[0]:
+        level = len(name) - len(name.lstrip("."))
+        if level:
+            found.update(_walk(file.parents[level - 1], name[level:]))
+        else:
+            found.update(_locate(name, folder))
+    return found
+
+
+def _require(code: str, script: str) -> None:
+    digest, *functions = code.split()
+    _read.cache_clear()
+    _walk.cache_clear()
+    if code_digest(script, *functions) != digest:
+        raise GenreflowError(
+            f"the code of {Path(script).stem} has been edited since this run started; "
+            "run the workflow again"
+        )
 
 
 def _closure(start: Iterable[Path], folder: Path) -> set[Path]:
@@ -65,17 +109,16 @@ def _data_files(module: Path) -> list[Path]:
     """Templates and the like, which stand beside the modules that use them."""
     if PACKAGE not in module.parents:
         return []
-    return [
-        file
-        for file in module.parent.iterdir()
-        if file.is_file() and file.suffix not in {".py", ".pyc"}
-    ]
+    return [file for file in module.parent.iterdir() if file.suffix in TEMPLATES]
+
+
+def _locate(name: str, folder: Path) -> tuple[Path, ...]:
+    return _walk(PACKAGE.parent if name.split(".")[0] == PACKAGE.name else folder, name)
 
 
 @cache
-def _locate(name: str, folder: Path) -> tuple[Path, ...]:
+def _walk(root: Path, name: str) -> tuple[Path, ...]:
     """Files behind a dotted name: its module and the packages above it."""
-    root = PACKAGE.parent if name.split(".")[0] == PACKAGE.name else folder
     found, parts = [], name.split(".")
     for depth in range(1, len(parts) + 1):
         stem = root.joinpath(*parts[:depth])
@@ -100,10 +143,11 @@ def _read(file: Path) -> tuple[frozenset[str], str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            # ``from a import b`` may name the module ``a.b``.
-            names.add(node.module)
-            names.update(f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            # ``from a import b`` may name the module ``a.b``; leading dots stay, as in the source.
+            module = "." * node.level + (node.module or "")
+            dot = "" if module.endswith(".") else "."
+            names.update(f"{module}{dot}{alias.name}" for alias in node.names)
         _drop_docstring(node)
     return frozenset(names), hashlib.sha256(ast.dump(tree).encode()).hexdigest()
 

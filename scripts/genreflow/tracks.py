@@ -1,7 +1,6 @@
 """The tracks table: what the catalogue lists, what decoding found, and who is a copy of whom."""
 
 import logging
-import unicodedata
 from collections.abc import Sequence
 
 import polars as pl
@@ -27,19 +26,19 @@ _MEASURED = {
 
 
 def build_tracks(
-    snapshot: pl.DataFrame, decoded: pl.DataFrame, *, labels_from: Sequence[str]
+    snapshot: pl.DataFrame, decoded: pl.DataFrame, *, sources: Sequence[str]
 ) -> pl.DataFrame:
     """Join a snapshot of the catalogue with the decoded tables of its batches.
 
     Parameters
     ----------
     snapshot : pl.DataFrame
-        track_id, batch, labels, artist, title, and given_* columns; batch is null for a row of
-        the user's table whose file is not there
+        track_id, batch, labels, labels_from, artist, title, and given_* columns; batch is null
+        for a row of the user's table whose file is not there
     decoded : pl.DataFrame
         the decoded tables of all batches, one below the other; rows of files that have been
         removed or replaced since are not used
-    labels_from : sequence of str
+    sources : sequence of str
         where labels come from, in order of preference: folder, table, tags. Artist and title
         are read from the tags where tags are among them and the table does not know.
 
@@ -66,7 +65,7 @@ def build_tracks(
     rows = snapshot.select(
         pl.col("track_id", "batch").cast(pl.String),
         _filled(pl.col("labels").cast(pl.List(pl.String))),
-        pl.col("artist", "title", *given).cast(pl.String),
+        pl.col("labels_from", "artist", "title", *given).cast(pl.String),
     ).join(measured, on=["track_id", "batch"], how="left", validate="1:1")
     lost = rows.filter(pl.col("batch").is_not_null() & pl.col("status").is_null())["track_id"]
     if len(lost):
@@ -81,8 +80,8 @@ def build_tracks(
         .then(pl.lit("named in the table, but not in the folder"))
         .otherwise("reason"),
     )
-    if "tags" in labels_from:
-        rows = _resolve_tags(rows, labels_from)
+    if "tags" in sources:
+        rows = _resolve_tags(rows, sources)
     rows = _add_copies(rows.drop(tags).sort("track_id"))
     log.info(
         "%d tracks: %d quarantined, %d unlabelled, %d copies of another, %d under two labels",
@@ -94,29 +93,6 @@ def build_tracks(
     )
     order = ["track_id", "batch", "labels", "artist", "title", *given, *_MEASURED]
     return rows.select(*order, "duplicate_of", "conflict")
-
-
-def artist_key(name: str | None) -> str | None:
-    """Artist's name as it is compared: case, width, accents' encoding and spaces do not count.
-
-    Returns
-    -------
-    str or None
-        None where the artist is not known, or the name is blank
-    """
-    if name is None:
-        return None
-    return " ".join(unicodedata.normalize("NFKC", name).casefold().split()) or None
-
-
-def add_artist_key(tracks: pl.DataFrame) -> pl.DataFrame:
-    """Add the column ``artist_key`` [str, null where unknown] to tracks with an ``artist``."""
-    names = tracks["artist"].unique().to_list()
-    keys = pl.DataFrame(
-        {"artist": names, "artist_key": [artist_key(name) for name in names]},
-        schema={"artist": pl.String, "artist_key": pl.String},
-    )
-    return tracks.join(keys, on="artist", how="left", nulls_equal=True, maintain_order="left")
 
 
 def label_set() -> pl.Expr:
@@ -189,22 +165,12 @@ def _filled(labels: pl.Expr) -> pl.Expr:
     return pl.when(labels.list.len() > 0).then(labels)
 
 
-def _resolve_tags(rows: pl.DataFrame, labels_from: Sequence[str]) -> pl.DataFrame:
-    """Take labels, artist and title from the tags where nothing preferred to them is known.
-
-    A label that is the folder's name is taken to come from the folder.
-    """
-    sources = list(labels_from)
-    after = sources[sources.index("tags") + 1 :]
-    folder = pl.col("track_id").str.extract(r"([^/]+)/[^/]*$").str.strip_chars()
-    weak = pl.lit(sources[0] == "tags")
-    if "folder" in after:
-        weak |= (pl.col("labels").list.len() == 1) & (pl.col("labels").list.first() == folder)
-    tagged = _filled(pl.col("tag_labels"))
+def _resolve_tags(rows: pl.DataFrame, sources: Sequence[str]) -> pl.DataFrame:
+    """Take labels, artist and title from the tags where nothing preferred to them is known."""
+    preferred = sources[: sources.index("tags")]
+    tagged = pl.coalesce(_filled(pl.col("tag_labels")), "labels")
     return rows.with_columns(
-        labels=pl.when(weak)
-        .then(pl.coalesce(tagged, "labels"))
-        .otherwise(pl.coalesce("labels", tagged)),
+        labels=pl.when(pl.col("labels_from").is_in(preferred)).then("labels").otherwise(tagged),
         artist=pl.coalesce("artist", "tag_artist"),
         title=pl.coalesce("title", "tag_title"),
     )

@@ -44,3 +44,11 @@ def decode_or_act(job: Job):
     """Decode, unless the file's name says otherwise."""
     name = Path(os.fsdecode(job.path)).stem
     return decode_track(job) if name not in {"abort", "hang", "allocate"} else act(name)
+
+
+def read_or_act(path: bytes, **how):
+    """Read a file, unless its name says otherwise."""
+    from genreflow.describe import read_excerpt
+
+    name = Path(os.fsdecode(path)).stem
+    return read_excerpt(path, **how) if name not in {"abort", "hang", "allocate"} else act(name)

@@ -113,6 +113,16 @@ def _study(names: list[str], models: list[str], skipped: bool, hostile: bool) ->
             },
         },
         "statistics": {"confidence": 0.95, "resamples": 1000, "metric": "accuracy"},
+        "titles": {
+            "forest": HOSTILE[1] if hostile else "Random forest",
+            "sgd": "Linear model by stochastic gradient descent",
+        },
+        "datasets": {
+            "mine": {
+                "title": HOSTILE[0] if hostile else "Music of mine",
+                "citation": f"A. Author, “{HOSTILE[4] if hostile else 'Music'}”, 2002.",
+            }
+        },
     }
 
 

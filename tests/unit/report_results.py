@@ -238,7 +238,7 @@ def published(metrics: pl.DataFrame) -> pl.DataFrame:
 
 
 def examples(folder: Path, rng, tracks: pl.DataFrame, names: list[str]) -> str:
-    from genreflow.report.examples import Example, save_examples
+    from genreflow.describe import Example, save_examples
 
     time = np.arange(320)
     found = []

@@ -149,6 +149,7 @@ def test_the_first_snapshot(mine):
         "mtime_ns": pl.Int64,
         "batch": pl.String,
         "labels": pl.List(pl.String),
+        "labels_from": pl.String,
         "artist": pl.String,
         "title": pl.String,
     }

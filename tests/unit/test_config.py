@@ -73,12 +73,20 @@ def test_defaults_are_filled_in(tmp_path):
         ({"splits__listed": {"method": "given"}}, ["splits.listed", "'list'"]),
         ({"dataset": "gtzam"}, ["config/datasets/gtzam.yaml", "'gtzan'"]),
         ({"statistics": {"metric": "acuracy"}}, ["statistics.metric", "'accuracy'"]),
+        ({"splits__listed": {"method": "given", "list": "fault_filterd"}}, ["'fault_filtered'"]),
+        ({"dataset": "a{b}"}, ["dataset", "a{b}"]),
         ({"runs": {}}, ["runs"]),
         ({"study": "../up"}, ["study", "../up"]),
         (
             {
                 "published": [
-                    {"run": "fores", "split": "random", "metric": "x", "value": 1, "source": ""}
+                    {
+                        "run": "fores",
+                        "split": "random",
+                        "metric": "accuracy",
+                        "value": 1,
+                        "source": "",
+                    }
                 ]
             },
             ["published.0.run", "'forest'"],
@@ -180,3 +188,65 @@ def test_audio_settings_that_refuse_every_file_are_refused(tmp_path):
     (tmp_path / "config/datasets/gtzan.yaml").write_text("root: x\naudio: {seconds: 0.5}\n")
     with pytest.raises(GenreflowError, match=r"config/datasets/gtzan.yaml: .*min_seconds"):
         read(STUDY, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("labels", "fine"),
+    [
+        ("tags", True),
+        (["tags", "table"], True),
+        (["folder", "table", "tags"], True),
+        ("tag", False),
+        (["tags", "tags"], False),
+        ([], False),
+    ],
+)
+def test_labels_come_from_any_sources_in_any_order(tmp_path, labels, fine):
+    dataset = {"root": "x", "labels": labels, "table": "t.csv"}
+    (tmp_path / "config/datasets").mkdir(parents=True)
+    (tmp_path / "config/datasets/gtzan.yaml").write_text(yaml.safe_dump(dataset))
+    if fine:
+        assert read(STUDY, tmp_path).datasets["gtzan"]["labels"] == labels
+    else:
+        with pytest.raises(GenreflowError, match=r"config/datasets/gtzan.yaml: labels"):
+            read(STUDY, tmp_path)
+
+
+def test_whole_numbers_may_be_written_with_a_point(tmp_path):
+    settings = read(changed(batch_size=4.0), tmp_path).settings
+    assert repr(settings["batch_size"]) == "4"
+
+
+def test_a_key_that_stands_twice_is_refused(tmp_path):
+    path = tmp_path / "twice.yaml"
+    path.write_text("runs:\n  a: {x: 1}\n  b: {x: 1}\n  a: {x: 2}\n")
+    with pytest.raises(GenreflowError, match=r"twice.yaml, line 2 on: the key 'a' stands twice"):
+        read_yaml(path)
+
+
+def test_a_parameter_that_a_feature_function_does_not_take_is_refused(tmp_path, monkeypatch):
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config/features.yaml").write_text(
+        "loud: {function: mine_own.loud, parameters: {quantil: 0.5}}\n"
+    )
+    (tmp_path / "mine_own.py").write_text("def loud(y, *, sr, quantile): ...\n")
+    monkeypatch.chdir(tmp_path)
+    study = changed(runs__loud={"model": "random_forest", "features": "loud"})
+    with pytest.raises(GenreflowError, match="loud.parameters: .*'quantil'.*'quantile'"):
+        read(study, tmp_path)
+
+
+def test_the_report_is_told_the_titles_of_models_and_datasets(tmp_path):
+    described = read(STUDY, tmp_path).described()
+    assert described["titles"] == {"forest": "Random forest"}
+    assert described["datasets"]["gtzan"]["title"] == "GTZAN"
+
+
+def test_a_score_that_is_not_known_is_refused(tmp_path):
+    (tmp_path / "config/models").mkdir(parents=True)
+    (tmp_path / "config/models/mine.yaml").write_text(
+        "estimator: sklearn.svm.SVC\n"
+        "search: {method: grid, space: {C: [1, 10]}, scoring: acuracy}\n"
+    )
+    with pytest.raises(GenreflowError, match=r"search.scoring: 'acuracy'.*'accuracy'"):
+        read(changed(runs__mine={"model": "mine", "features": "summary"}), tmp_path)

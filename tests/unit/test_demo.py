@@ -1,7 +1,6 @@
 import csv
 import io
-import os
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 
 import librosa
@@ -23,7 +22,7 @@ def small(tmp_path_factory) -> Path:
     root = tmp_path_factory.mktemp("demo")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(corpus, "CLIPS", 2)
-        make_corpus(root)
+        make_corpus(root, workers=2)
     return root
 
 
@@ -114,9 +113,23 @@ def test_good_clips_are_all_different(small):
     assert len({p.read_bytes() for p in paths}) == len(paths) == 12
 
 
+@pytest.mark.parametrize("workers", [1, 3])
+def test_workers_are_as_many_as_asked_for(tmp_path, monkeypatch, workers):
+    asked = []
+
+    class Pool(ThreadPoolExecutor):
+        def __init__(self, workers):
+            asked.append(workers)
+            super().__init__(workers)
+
+    monkeypatch.setattr(corpus, "ProcessPoolExecutor", Pool)
+    monkeypatch.setattr(corpus, "items", lambda: [SHELF["ambient/silent.wav"]])
+    make_corpus(tmp_path, workers=workers)
+    assert asked == [workers]
+
+
 def test_same_bytes_whatever_the_workers(small, tmp_path, monkeypatch):
     monkeypatch.setattr(corpus, "CLIPS", 2)
-    monkeypatch.setattr(os, "cpu_count", lambda: 1)
     make_corpus(tmp_path)
     files = sorted(p.relative_to(small) for p in small.rglob("*") if p.is_file())
     assert files == sorted(p.relative_to(tmp_path) for p in tmp_path.rglob("*") if p.is_file())

@@ -2,40 +2,16 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from scipy import stats
 
 from genreflow.evaluation import bootstrap
 from genreflow.evaluation.bootstrap import (
-    clusters,
     draw,
     percentile_interval,
     resample,
     t_interval,
 )
 from genreflow.evaluation.metrics import OVERALL, Scorer
-
-
-def test_artists_are_told_apart_but_not_by_case_or_spaces():
-    numbers = clusters(
-        ["a", "b", "c", "d", "e", "f"], ["The  Band", "the band ", None, "", "Straße", "STRASSE"]
-    )
-    assert numbers[0] == numbers[1] and numbers[4] == numbers[5]
-    assert sorted(set(numbers.tolist())) == [0, 1, 2, 3]
-
-
-def test_unknown_artist_is_not_the_artist_of_that_name():
-    numbers = clusters(["x", "y"], [None, "x"])
-    assert numbers[0] != numbers[1]
-
-
-@given(st.lists(st.tuples(st.uuids(), st.sampled_from(["A", "b", None, " "])), min_size=1))
-def test_numbers_of_artists_do_not_depend_on_the_order(rows):
-    ids, artists = [str(track) for track, _ in rows], [artist for _, artist in rows]
-    forward, backward = clusters(ids, artists), clusters(ids[::-1], artists[::-1])
-    assert (forward == backward[::-1]).all()
-    assert set(forward) == set(range(forward.max() + 1))
 
 
 def test_draws_are_with_replacement_and_repeatable():

@@ -8,6 +8,7 @@ import pytest
 from sklearn import metrics as oracle
 
 from evaluate import evaluate
+from genreflow.config import SHIPPED, read_yaml
 from genreflow.errors import GenreflowError
 from genreflow.evaluation.metrics import OVERALL, PER_CLASS
 from genreflow.evaluation.study import Run, evaluate_study
@@ -24,7 +25,8 @@ class Corpus:
         self.ids = [f"{i:03d}.wav" for i in range(n)]
         self.truth = np.arange(n) % 3
         artists = [f"Artist {i % 12}" if i % 7 else None for i in range(n)]
-        pl.DataFrame({"track_id": self.ids, "artist": artists}).write_parquet(folder / "tracks")
+        columns = {"track_id": self.ids, "artist": artists, "digest": self.ids}
+        pl.DataFrame(columns).write_parquet(folder / "tracks")
         rows = []
         for repeat in range(repeats):
             side = self.rng.permutation(n) % (folds + 1)
@@ -138,6 +140,31 @@ def test_metrics_has_every_row_and_counts_tracks_and_artists_once(corpus):
     assert metrics.schema["folds"] == metrics.schema["support"] == pl.Int32
     run = tables["runs"].row(0, named=True)
     assert (run["train_tracks"], run["test_tracks"], run["folds"]) == (22, len(tested), 4)
+
+
+def test_artists_are_drawn_as_splits_keep_them_together(corpus):
+    """A copy names the artist of the track that counts, and joins him with another."""
+    run = corpus.write("forest", corpus.predict(0.3))
+    tracks = pl.read_parquet(run.tracks)
+    before = overall(evaluate_study([run], resamples=100), "forest", "accuracy")["clusters"]
+    # 000 and 007 are by nobody known, 001 and 002 by Artist 1 and Artist 2.
+    copied = {"000.wav": "Artist 1", "007.wav": "artist  1", "001.wav": "Artist 2"}
+    copies = pl.DataFrame(
+        {
+            "track_id": [f"copy of {track}" for track in copied],
+            "artist": list(copied.values()),
+            "digest": list(copied),
+        }
+    )
+    pl.concat([tracks, copies]).write_parquet(run.tracks)
+    aside = copies.select("track_id", part=pl.lit("duplicate"), reason=pl.lit("a copy"))
+    folds = corpus.split.select("repeat", "fold").unique()
+    aside = aside.join(folds, how="cross").select(corpus.split.columns)
+    pl.concat([corpus.split, aside]).write_parquet(run.split_table)
+    after = overall(evaluate_study([run], resamples=100), "forest", "accuracy")["clusters"]
+    tested = set(corpus.split.filter(pl.col("part") == "test")["track_id"])
+    gone = len({"000.wav", "007.wav"} & tested) + 1
+    assert after == before - gone
 
 
 def test_order_of_rows_and_runs_changes_no_bit(corpus):
@@ -265,6 +292,14 @@ def test_wrong_predictions_are_refused_by_name(corpus, spoil, message):
     with pytest.raises(GenreflowError, match=message) as error:
         evaluate_study([run], resamples=100)
     assert "forest" in str(error.value) and "random" in str(error.value)
+
+
+def test_a_study_names_the_metrics_that_there_are():
+    schema = read_yaml(SHIPPED / "workflow/schemas/study.schema.yaml")["properties"]
+    published = schema["published"]["items"]["properties"]["metric"]["enum"]
+    assert sorted(published) == sorted(OVERALL)
+    ranked = schema["statistics"]["properties"]["metric"]["enum"]
+    assert sorted(ranked) == sorted(set(OVERALL) - {"log_loss"})  # the only one where less is more
 
 
 def test_nothing_to_evaluate_is_an_error():

@@ -154,6 +154,27 @@ def test_a_module_that_is_not_there(tmp_path, monkeypatch):
         load("nowhere_to_be_found.describe", needed_by="feature set 'mine'")
 
 
+@pytest.mark.parametrize(
+    ("signature", "parameters", "message"),
+    [
+        ("y, *, sr, scale=1.0", {"scael": 2.0}, "unexpected keyword argument 'scael'"),
+        ("y, *, sr, scale", {}, "missing a required argument: 'scale'"),
+        ("y", {}, "unexpected keyword argument 'sr'"),
+    ],
+)
+def test_parameters_that_the_function_does_not_take(extract, signature, parameters, message):
+    source = f"def describe({signature}):\n    return {{'a': 1.0}}\n"
+    where = "config/features.yaml: feature set 'mine': my_features.describe cannot be called so"
+    with pytest.raises(GenreflowError, match=f"{where}.*{message}"):
+        extract(source, [("a", noise(0))], decoded(a="ok"), **parameters)
+
+
+def test_a_function_that_takes_whatever_comes(extract):
+    source = "def describe(y, **others):\n    return {'n': len(others)}\n"
+    table = extract(source, [("a", noise(0))], decoded(a="ok"), scale=2.0)
+    assert table["n"].to_list() == [2.0]
+
+
 def test_lack_of_memory_is_no_reason(extract):
     source = "def describe(y, *, sr):\n    raise MemoryError"
     with pytest.raises(MemoryError):
@@ -212,9 +233,39 @@ def test_no_tables_at_all():
 
 
 @pytest.mark.parametrize("keep_audio", [True, False])
+def test_a_track_whose_samples_are_others_now(tmp_path, caplog, keep_audio):
+    """The list knows it as before, by size and time: the reason stands in the features table."""
+    import os
+
+    def replace_samples():
+        found = (tmp_path / "a.wav").stat()
+        soundfile.write(
+            tmp_path / "a.wav", 0.1 * np.random.default_rng(9).normal(size=33075), 22050
+        )
+        os.utime(tmp_path / "a.wav", ns=(found.st_mtime_ns, found.st_mtime_ns))
+        assert (tmp_path / "a.wav").stat().st_size == found.st_size
+
+    table = run_on_files(tmp_path, keep_audio, rate=16000, between=replace_samples)
+    reasons = dict(table.select("track_id", "reason").iter_rows())
+    assert reasons == {"a.wav": "its audio could not be read again", "b.flac": None}
+    assert "a.wav is left out: its samples are not those of before" in caplog.text
+
+
+@pytest.mark.parametrize("keep_audio", [True, False])
 def test_script(tmp_path, keep_audio):
+    table = run_on_files(tmp_path, keep_audio)
+    assert table["track_id"].to_list() == ["a.wav", "b.flac"]
+    assert table["batch"].to_list() == ["0123456789abcdef"] * 2
+    assert table["reason"].null_count() == 2
+    samples, _ = soundfile.read(tmp_path / "b.flac", dtype="float32")
+    with threadpool_limits(1):
+        assert table.row(1)[3:] == tuple(summary(samples, sr=22050).values())
+
+
+def run_on_files(tmp_path, keep_audio, *, rate=22050, between=lambda: None) -> pl.DataFrame:
+    """What the scripts make of two good files and an empty one; `between` decoding and the rest."""
     from extract import extract as run_script
-    from genreflow.audio.decode import decode_batch
+    from genreflow.audio.decode import decode_batch, resample_batch
     from genreflow.audio.settings import DecodeSettings
 
     y = 0.3 * np.random.default_rng(0).normal(size=(2, 33075))
@@ -228,18 +279,19 @@ def test_script(tmp_path, keep_audio):
     batch = tmp_path / "0123456789abcdef.csv"
     batch.write_text("\n".join(lines) + "\n")
     decoded, pcm, index, output = (str(tmp_path / name) for name in ("d", "pcm.npy", "i", "o"))
-    decode_batch(
-        batch_csv=batch,
-        root=tmp_path,
-        rate=22050,
-        settings=DecodeSettings(),
-        keep_audio=keep_audio,
-        read_tags=False,
-        workers=1,
-        path_to_table=decoded,
-        path_to_pcm=pcm,
-        path_to_index=index,
-    )
+    common = {
+        "batch_csv": batch,
+        "root": tmp_path,
+        "settings": DecodeSettings(),
+        "keep_audio": keep_audio,
+        "workers": 1,
+        "path_to_pcm": pcm,
+        "path_to_index": index,
+    }
+    decode_batch(rate=22050, read_tags=False, path_to_table=decoded, **common)
+    between()
+    if rate != 22050:
+        resample_batch(rate=rate, decoded_table=decoded, **common)
     run_script(
         batch=str(batch),
         decoded=decoded,
@@ -249,12 +301,6 @@ def test_script(tmp_path, keep_audio):
         root=str(tmp_path),
         audio={},
         name="summary",
-        settings=read_yaml(SHIPPED / "config" / "features.yaml")["summary"],
+        settings=read_yaml(SHIPPED / "config" / "features.yaml")["summary"] | {"rate": rate},
     )
-    table = pl.read_parquet(output)
-    assert table["track_id"].to_list() == ["a.wav", "b.flac"]
-    assert table["batch"].to_list() == ["0123456789abcdef"] * 2
-    assert table["reason"].null_count() == 2
-    samples, _ = soundfile.read(tmp_path / "b.flac", dtype="float32")
-    with threadpool_limits(1):
-        assert table.row(1)[3:] == tuple(summary(samples, sr=22050).values())
+    return pl.read_parquet(output)

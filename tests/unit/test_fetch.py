@@ -84,6 +84,7 @@ def test_prepare_fetches_and_notes_what(address, tmp_path):
         make=None,
         root=str(tmp_path / "root"),
         fetch=sources,
+        workers=1,
         path_to_marker=str(marker),
     )
     assert marker.with_name("list.txt").read_bytes() == CONTENT
@@ -92,19 +93,22 @@ def test_prepare_fetches_and_notes_what(address, tmp_path):
 
 def test_prepare_makes_and_notes_what(tmp_path, monkeypatch):
     (tmp_path / "own_corpus.py").write_text(
-        "def make(root):\n    root.mkdir(exist_ok=True)\n    (root / 'a.wav').write_bytes(b'a')\n"
+        "def make(root, *, workers):\n"
+        "    root.mkdir(exist_ok=True)\n"
+        "    (root / f'{workers}.wav').write_bytes(b'a')\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
-    settings = {"fetch": {}, "root": str(tmp_path / "root")}
+    settings = {"fetch": {}, "root": str(tmp_path / "root"), "workers": 2}
     notes = []
     for name in ("one.json", "two.json"):
         prepare(make="own_corpus.make", path_to_marker=str(tmp_path / name), **settings)
         notes.append((tmp_path / name).read_bytes())
     assert notes[0] == notes[1]
+    assert (tmp_path / "root/2.wav").is_file()
     assert json.loads(notes[0])["made"]["files"] == 1
 
 
 @pytest.mark.parametrize("make", ["genreflow.nothing.make", "genreflow.errors.make", "make"])
 def test_a_maker_that_is_not_there_is_named(make, tmp_path):
     with pytest.raises(GenreflowError, match=make):
-        prepare(make=make, root="r", fetch={}, path_to_marker=str(tmp_path / "m"))
+        prepare(make=make, root="r", fetch={}, workers=1, path_to_marker=str(tmp_path / "m"))

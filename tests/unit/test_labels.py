@@ -166,8 +166,21 @@ def test_the_first_source_that_knows_a_track_counts(tmp_path, labels, expected):
     assert label_tracks(mine, read_sheet(mine), TRACKS)["labels"] == expected
 
 
+def test_the_source_of_a_label_is_noted_even_where_two_say_the_same(tmp_path):
+    (tmp_path / "t.tsv").write_text("path\tlabel\nrock/a.wav\trock\nc.wav\t\n")
+    mine = dataset(tmp_path, labels=["table", "tags", "folder"], table="t.tsv")
+    columns = label_tracks(mine, read_sheet(mine), TRACKS)
+    assert columns["labels"] == [["rock"], ["pop"], None]
+    assert columns["labels_from"] == ["table", "folder", None]
+
+
 def test_a_table_without_labels_still_gives_artists(tmp_path):
     (tmp_path / "t.csv").write_text("path,artist\nrock/a.wav,Ann\n")
     mine = dataset(tmp_path, labels=["table", "folder"], table="t.csv")
     columns = label_tracks(mine, read_sheet(mine), TRACKS[:1])
-    assert columns == {"labels": [["rock"]], "artist": ["Ann"], "title": [None]}
+    assert columns == {
+        "labels": [["rock"]],
+        "labels_from": ["folder"],
+        "artist": ["Ann"],
+        "title": [None],
+    }

@@ -29,7 +29,7 @@ def clone(tmp_path, monkeypatch):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text(text)
         provenance._read.cache_clear()
-        provenance._locate.cache_clear()
+        provenance._walk.cache_clear()
 
     write("scripts/run.py", SCRIPT)
     write("scripts/genreflow/__init__.py", "")
@@ -94,13 +94,34 @@ def test_functions_that_the_config_names_count(clone):
     assert digest(folder, *names) != after
 
 
+def test_relative_imports_of_a_package_of_ones_own_count(clone):
+    folder, write = clone
+    write("pk/__init__.py", "from .deep import loud\n")
+    write("pk/deep.py", "from ..pk import inner\n\ndef loud(y): return inner\n")
+    write("pk/inner.py", "inner = 1\n")
+    before = digest(folder, "pk.loud")
+    write("pk/inner.py", "inner = 2\n")
+    after = digest(folder, "pk.loud")
+    assert after != before
+    write("pk/deep.py", "def loud(y): return 2\n")
+    assert digest(folder, "pk.loud") != after
+
+
+@pytest.mark.parametrize("name", [".core.py.swp", "core.py~", ".DS_Store", "core.cpython-311.pyc"])
+def test_stray_files_are_no_code(clone, name):
+    folder, write = clone
+    before = digest(folder)
+    write(f"scripts/genreflow/{name}", "anything")
+    assert digest(folder) == before
+
+
 def test_the_digest_does_not_depend_on_where_the_clone_lies(clone, tmp_path_factory, monkeypatch):
     folder, _ = clone
     elsewhere = tmp_path_factory.mktemp("elsewhere") / "clone"
     shutil.copytree(folder, elsewhere)
     before = digest(folder)
     monkeypatch.setattr(provenance, "PACKAGE", elsewhere / "scripts" / "genreflow")
-    provenance._locate.cache_clear()
+    provenance._walk.cache_clear()
     assert digest(elsewhere) == before
 
 

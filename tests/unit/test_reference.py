@@ -25,7 +25,7 @@ def rows(schema, prefix=""):
         yield f"| `{name}` | {part['description'].strip()} | {needed} |"
         yield from rows(part, f"{name}.")
         for inner, mark in ((part.get("additionalProperties"), "NAME"), (part.get("items"), "N")):
-            if isinstance(inner, dict):
+            if isinstance(inner, dict) and "properties" in inner:
                 yield from rows(inner, f"{name}.{mark}.")
 
 

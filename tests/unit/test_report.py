@@ -11,14 +11,14 @@ import polars as pl
 import pytest
 from report_fixtures import HOSTILE, Made, make_study
 
-from genreflow.report.axis import axis_around
+from genreflow.evaluation.bootstrap import FEW_CLUSTERS
 from genreflow.report.confusions import explorer, matrix
 from genreflow.report.corpus import part_counts, same_length
 from genreflow.report.figures import plain, write_figures
 from genreflow.report.headline import headlines
 from genreflow.report.headline import warnings as cautions
 from genreflow.report.material import Material, read_material
-from genreflow.report.numbers import count, listed, megabytes, metric_named, seconds
+from genreflow.report.origin import provenance
 from genreflow.report.page import inline_json, render
 from genreflow.report.scores import leaderboards, leak
 
@@ -187,6 +187,13 @@ def test_part_counts_sum_to_the_labelled_tracks(material):
         assert total == pytest.approx(tracks["labels"].list.len().sum())
 
 
+def test_few_artists_are_as_few_as_in_the_evaluation(material):
+    for clusters, warned in ((FEW_CLUSTERS - 1, True), (FEW_CLUSTERS, False)):
+        metrics = material.metrics.with_columns(clusters=pl.lit(clusters, pl.Int32))
+        texts = cautions(Material(**{**vars_of(material), "metrics": metrics}))
+        assert any("Few artists in the test part" in text for text in texts) == warned
+
+
 def test_headline_and_warnings(material):
     line = headlines(material)[0]
     assert line["split"] == "artist" and line["value"].endswith("%")
@@ -246,6 +253,32 @@ def test_runs_skipped_for_one_reason_are_one_row(material):
     board = leaderboards(Material(**{**vars_of(material), "runs": skipped}))[0]
     assert [row["reason"] for row in board["skipped"]] == ["put the audio at data/mine"]
     assert "forest" in board["skipped"][0]["runs"] and board["rows"] == []
+
+
+def test_titles_of_models_and_datasets_and_citations(made, material):
+    study = made.study | {
+        "titles": {"forest": "Random <forest>", "knn": "knn"},
+        "datasets": {"mine": {"title": "My & music", "citation": "A. Author <2002>"}, "other": {}},
+    }
+    titled = Material(**{**vars_of(material), "study": study})
+    rows = {row["run"]: row["what"] for row in leaderboards(titled)[0]["rows"]}
+    assert (rows["forest"], rows["knn"], rows["svm"]) == ("Random <forest>", "", "")
+    page = render(titled)
+    assert "Random &lt;forest&gt;" in page and "<forest>" not in page
+    assert "My &amp; music" in page and "A. Author &lt;2002&gt;" in page
+    settings = provenance(titled)["config"]
+    assert "forest" in settings and "Random" not in settings and "citation" not in settings
+
+
+def test_a_title_takes_the_place_of_the_model_s_name(material):
+    study = material.study | {"titles": {"forest": "Random forest"}}
+    runs = material.runs.with_columns(
+        model=pl.when(pl.col("run") == "forest").then(pl.lit("rf")).otherwise("model"),
+        features=pl.when(pl.col("run") == "forest").then(pl.lit("mel")).otherwise("features"),
+    )
+    board = leaderboards(Material(**{**vars_of(material), "study": study, "runs": runs}))[0]
+    row = next(row for row in board["rows"] if row["run"] == "forest")
+    assert row["what"] == "Random forest · mel"
 
 
 def test_names_may_break_after_underscores(page):
@@ -319,37 +352,6 @@ def test_plain_leaves_formulas_and_replaces_missing_glyphs():
     assert plain("a $x^{2$") == "a $x^{2$"
     assert plain("東\x01\u202eb") == "□□□b"
     assert len(plain("x" * 99)) == 32
-
-
-@pytest.mark.parametrize(
-    ("made_text", "expected"),
-    [
-        (metric_named("accuracy").value(0.8421), "84.2\u202f%"),
-        (metric_named("accuracy").interval(0.781, 0.89), "[78.1, 89.0]"),
-        (metric_named("log_loss").value(0.51234), "0.512"),
-        (metric_named("log_loss").phrase, "log loss"),
-        (metric_named("f1_macro").phrase, "F1, macro"),
-        (metric_named("accuracy").difference(-0.123), "−12.3 points"),
-        (metric_named("never_heard_of").value(-1.5), "−1.500"),
-        (metric_named("accuracy").value(float("nan")), "–"),
-        (seconds(4.21), "4.2\u202fs"),
-        (seconds(200), "3\u202fmin 20\u202fs"),
-        (seconds(7500), "2\u202fh 5\u202fmin"),
-        (megabytes(1400), "1.4\u202fGB"),
-        (count(12345), "12,345"),
-        (listed(["a, b", "c", "d"]), "a, b, c and d"),
-    ],
-)
-def test_numbers(made_text, expected):
-    assert made_text == expected
-
-
-def test_axis_holds_all_values_within_its_bounds():
-    axis = axis_around([0.41, 0.97, None, float("nan")], floor=0.0, ceiling=1.0)
-    assert (axis.low, axis.high) == (0.4, 1.0)
-    assert axis.place(0.7) == 50 and axis.place(None) is None
-    assert axis_around([0.5]).place(0.5) is not None
-    assert axis_around([]).ticks
 
 
 def test_size_and_script_at_114_labels_and_20_runs(tmp_path: Path):

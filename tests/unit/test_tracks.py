@@ -1,14 +1,17 @@
 """The tracks table. The tests of the splits make their tables with `table_of` too."""
 
 import hashlib
+from itertools import permutations, product
 
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
 import tracks as script
+from genreflow.datasets import Dataset
+from genreflow.datasets.labels import label_tracks, read_sheet
 from genreflow.errors import GenreflowError
-from genreflow.tracks import artist_key, build_tracks
+from genreflow.tracks import build_tracks
 
 _DECODED = {
     "track_id": pl.String,
@@ -35,6 +38,7 @@ _LISTED = {
     "mtime_ns": pl.Int64,
     "batch": pl.String,
     "labels": pl.List(pl.String),
+    "labels_from": pl.String,
     "artist": pl.String,
     "title": pl.String,
 }
@@ -59,8 +63,8 @@ def decoded_of(rows: list[dict]) -> pl.DataFrame:
     return pl.DataFrame([{k: row.get(k) for k in _DECODED} for row in rows], schema=_DECODED)
 
 
-def table_of(rows: list[dict], labels_from=("table",)) -> pl.DataFrame:
-    return build_tracks(snapshot_of(rows), decoded_of(rows), labels_from=labels_from)
+def table_of(rows: list[dict], sources=("table",)) -> pl.DataFrame:
+    return build_tracks(snapshot_of(rows), decoded_of(rows), sources=sources)
 
 
 def by_id(table: pl.DataFrame, column: str) -> dict:
@@ -76,7 +80,7 @@ def test_the_row_of_the_files_own_batch_counts():
             {"track_id": "removed.wav", "batch": "old"},
         ]
     )
-    table = build_tracks(snapshot, decoded, labels_from=["folder"])
+    table = build_tracks(snapshot, decoded, sources=["folder"])
     assert table["digest"].to_list() == ["after"]
 
 
@@ -96,30 +100,33 @@ def test_a_file_that_was_not_decoded_is_an_error():
         build_tracks(
             snapshot_of([{"track_id": "a.wav"}, {"track_id": "b.wav"}]),
             decoded_of([{"track_id": "a.wav"}]),
-            labels_from=["folder"],
+            sources=["folder"],
         )
 
 
-@pytest.mark.parametrize(
-    ("labels_from", "listed", "tagged", "expected"),
-    [
-        (["folder"], ["rock"], ["pop"], ["rock"]),
-        (["tags"], None, ["pop"], ["pop"]),
-        (["tags"], None, [], None),
-        (["table", "tags"], ["jazz"], ["pop"], ["jazz"]),
-        (["table", "tags"], None, ["pop"], ["pop"]),
-        (["tags", "folder"], ["rock"], ["pop"], ["pop"]),
-        (["tags", "folder"], ["rock"], None, ["rock"]),
-        (["folder", "tags"], ["rock"], ["pop"], ["rock"]),
-        (["table", "tags", "folder"], ["jazz"], ["pop"], ["jazz"]),
-        (["table", "tags", "folder"], ["rock"], ["pop"], ["pop"]),
-        (["table", "tags", "folder"], ["rock"], None, ["rock"]),
-        (["table", "folder", "tags"], ["rock"], ["pop"], ["rock"]),
-    ],
-)
-def test_labels_come_from_the_first_source_that_knows(labels_from, listed, tagged, expected):
-    row = {"track_id": "music/rock/a.mp3", "labels": listed, "tag_labels": tagged}
-    assert table_of([row], labels_from)["labels"].to_list() == [expected]
+ORDERS = [order for n in (1, 2, 3) for order in permutations(["table", "folder", "tags"], n)]
+
+
+@pytest.mark.parametrize("sources", ORDERS, ids="-".join)
+def test_the_first_source_that_knows_the_track_counts(tmp_path, sources):
+    """Also where two say the same."""
+    cases = product([None, "jazz", "rock", "pop"], [None, "rock"], [None, [], ["pop"]])
+    told = {
+        f"{folder}/{i:02d}.mp3" if folder else f"{i:02d}.mp3": (in_table, folder, tagged)
+        for i, (in_table, folder, tagged) in enumerate(cases)
+    }
+    lines = [f"{track},{in_table or ''}\n" for track, (in_table, _, _) in told.items()]
+    (tmp_path / "t.csv").write_text("".join(["path,label\n", *lines]))
+    config = {"root": str(tmp_path), "labels": list(sources), "table": "t.csv"}
+    mine = Dataset.from_config("mine", config, lists_folder=None)
+    columns = {"track_id": list(told)} | label_tracks(mine, read_sheet(mine), list(told))
+    listed = pl.DataFrame(columns, schema_overrides={"labels": pl.List(pl.String)}).to_dicts()
+    rows = [row | {"tag_labels": told[row["track_id"]][2]} for row in listed]
+    expected = {}
+    for track, (in_table, folder, tagged) in told.items():
+        says = {"table": in_table, "folder": folder, "tags": tagged[0] if tagged else None}
+        expected[track] = next(([says[name]] for name in sources if says[name]), None)
+    assert by_id(table_of(rows, sources), "labels") == expected
 
 
 def test_tags_tell_artist_and_title_where_the_table_does_not():
@@ -178,11 +185,11 @@ def test_the_order_of_the_rows_does_not_matter():
         for i in range(40)
     ]
     snapshot, decoded = snapshot_of(rows), decoded_of(rows)
-    expected = build_tracks(snapshot, decoded, labels_from=["table"])
+    expected = build_tracks(snapshot, decoded, sources=["table"])
     assert expected["track_id"].is_sorted()
     for seed in range(5):
         shuffled = (t.sample(fraction=1, shuffle=True, seed=seed) for t in (snapshot, decoded))
-        assert_frame_equal(build_tracks(*shuffled, labels_from=["table"]), expected)
+        assert_frame_equal(build_tracks(*shuffled, sources=["table"]), expected)
 
 
 def test_columns_and_types():
@@ -194,23 +201,6 @@ def test_columns_and_types():
     ]
     assert table.schema["labels"] == pl.List(pl.String)
     assert {table.schema[c] for c in ("duplicate_of", "conflict", "given_a")} == {pl.String}
-
-
-@pytest.mark.parametrize(
-    ("name", "key"),
-    [
-        ("John  Lee Hooker ", "john lee hooker"),
-        ("JOHN LEE HOOKER", "john lee hooker"),
-        ("Beyonce\u0301", "beyonc\u00e9"),
-        ("\uff21\uff22\uff22\uff21", "abba"),
-        ("Die \u00c4rzte", "die \u00e4rzte"),
-        ("Stra\u00dfe", "strasse"),
-        (" \t", None),
-        (None, None),
-    ],
-)
-def test_artist_names_are_compared_in_one_spelling(name, key):
-    assert artist_key(name) == key
 
 
 def test_the_known_copies_in_gtzan(shared_data):

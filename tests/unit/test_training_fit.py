@@ -118,10 +118,6 @@ def test_the_svm_that_is_calibrated_is_the_one_fitted_on_all_training_tracks():
     [
         ({"parameters": {"C": -1}}, "run a: .*LogisticRegression cannot be fitted: .*'C'"),
         ({"search": {"method": "grid", "space": {"C": [-1]}}}, "cannot be fitted: .*'C'"),
-        (
-            {"search": {"method": "grid", "space": {"C": [1]}, "scoring": "acuracy"}},
-            "cannot be fitted: .*acuracy",
-        ),
     ],
 )
 def test_values_that_cannot_be_used_are_explained(given, message):

@@ -24,6 +24,8 @@ SEARCHED = model(
     search={"method": "randomized", "space": {"max_depth": [1, 2, 3, 4]}, "iterations": 2},
 )
 
+CALIBRATED = SEARCHED | {"calibrate": True}
+
 
 def probe(folder):
     """Predictions of all models of a run on tracks that are in no table."""
@@ -148,6 +150,7 @@ def test_the_same_bits_whatever_the_number_of_threads(tmp_path):
     [
         *(pytest.param(shipped(name), id=name) for name in MODELS),
         pytest.param(SEARCHED, id="searched"),
+        pytest.param(CALIBRATED, id="searched-calibrated"),
         pytest.param(
             model(estimator=LOGISTIC, scaler="sklearn.preprocessing.QuantileTransformer"),
             id="ranks",
@@ -183,6 +186,44 @@ def test_what_is_not_training_changes_nothing_that_is_learned(tmp_path, spec):
     for one, other in zip(probe(tmp_path / "a"), probe(tmp_path / "b"), strict=True):
         assert np.array_equal(one, other)
     assert not before.equals(after)
+    records = [json.loads((tmp_path / name / "run.json").read_text()) for name in "ab"]
+    chosen = [[fold["best_parameters"] for fold in record["folds"]] for record in records]
+    assert chosen[0] == chosen[1]
+
+
+@pytest.mark.parametrize("spec", [shipped("random_forest"), SEARCHED, CALIBRATED])
+def test_tracks_that_the_split_excludes_change_nothing(tmp_path, spec):
+    def add(tracks, split, vectors):
+        """Tracks before, between and after the others, by their artists, with their recordings."""
+
+        def renamed(frame):
+            return frame.with_columns(
+                track_id=pl.concat_str(pl.lit("0"), pl.col("track_id").str.head(3), pl.lit("x"))
+            )
+
+        some = pl.col("track_id").str.contains("[1-4]")
+        odd = renamed(tracks.filter(some)).with_columns(
+            labels=pl.lit(["polka"]), artist=pl.col("artist").shift(7)
+        )
+        return {
+            "tracks": pl.concat([tracks, odd.select(tracks.columns)]),
+            "split": pl.concat(
+                [split, renamed(split.filter(some)).with_columns(part=pl.lit("excluded"))]
+            ),
+            "vectors": pl.concat([vectors, renamed(vectors.filter(some))]),
+        }
+
+    plain, more = (
+        write_run_inputs(tmp_path / name, change=change)
+        for name, change in (("plain", None), ("more", add))
+    )
+    assert len(pl.read_parquet(more["tracks"])) > len(pl.read_parquet(plain["tracks"])) + 20
+    first = run(tmp_path / "a", plain, spec)
+    assert run(tmp_path / "b", more, spec).equals(first)
+    digests = {
+        json.loads((tmp_path / name / "run.json").read_text())["data_digest"] for name in "ab"
+    }
+    assert len(digests) == 1
 
 
 @pytest.mark.parametrize("name", ["xgboost", "svm", "knn", "logistic_regression"])

@@ -9,8 +9,9 @@ checkpoint prepare:
         "logs/prepare/{dataset}.log",
     conda:
         "../../envs/genreflow.yaml"
+    threads: 8
     params:
-        code=code("prepare", *PROJECT.makers()),
+        code=prepare_code,
         settings=prepare_settings,
     message:
         "Preparing the dataset {wildcards.dataset}"

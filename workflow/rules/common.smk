@@ -6,18 +6,20 @@ from snakemake.exceptions import WorkflowError
 HOME = Path(workflow.current_basedir).parents[1]
 sys.path.insert(0, str(HOME / "scripts"))
 
-from genreflow.config import read_study
+from genreflow.config import read_study, read_yaml
 from genreflow.errors import GenreflowError
 from genreflow.project import Project
 
 # A default beside a --configfile would mix two studies.
-if not workflow.configfiles and not config:
+if not workflow.configfiles and "study" not in config:
     own = Path("config/config.yaml")
 
     configfile: str(own if own.is_file() else HOME / own)
 
 
 try:
+    for file in workflow.configfiles:
+        read_yaml(Path(file))  # says so where a key stands twice
     STUDY = read_study(config, source=", ".join(map(str, workflow.configfiles)) or "config")
     PROJECT = Project(STUDY, main=workflow.is_main_process)
     PROJECT.refresh()
@@ -51,7 +53,7 @@ wildcard_constraints:
 
 
 def code(rule, *functions):
-    """Digest of the code that a rule runs, and of the functions that the config names."""
+    """The code that a rule runs, with the functions that the config names, and its digest."""
     return PROJECT.code(rule, *functions)
 
 
@@ -73,6 +75,11 @@ def tracks_of(dataset):
 def tracks_of_split(wildcards):
     """Table of the tracks that a split divides."""
     return tracks_of(STUDY.dataset_of(wildcards.split))
+
+
+def prepare_code(wildcards):
+    """Digest of the code that makes or fetches a dataset."""
+    return code("prepare", *filter(None, [PROJECT.dataset(wildcards.dataset).make]))
 
 
 def prepare_settings(wildcards):
@@ -170,7 +177,7 @@ def run_provenance(wildcards):
         "split_method": STUDY.settings["splits"][wildcards.split]["method"],
         "snapshot": snapshot_of(dataset),
         "features": features,
-        "feature_code": code("extract", STUDY.features[features]["function"]),
+        "feature_code": code("extract", STUDY.features[features]["function"]).split()[0],
     }
 
 

@@ -46,7 +46,7 @@ rule report:
         "../../envs/genreflow.yaml"
     params:
         code=code("report"),
-        study=STUDY.settings,
+        study=STUDY.described(),
         splits=DONE_SPLITS,
         datasets=DONE_DATASETS,
     message:

@@ -12,7 +12,6 @@ import numpy as np
 import polars as pl
 
 from genreflow.audio.guard import Failed, Limits, guarded
-from genreflow.audio.integrity import CHANGED
 from genreflow.audio.settings import DecodeSettings
 from genreflow.audio.store import PcmWriter, read_pcm
 from genreflow.audio.track import Decoded, Job, decode_track
@@ -111,12 +110,8 @@ def resample_batch(
     batch_csv, root, rate, settings, keep_audio, workers, path_to_pcm, path_to_index
         as for `decode_batch`
     decoded_table : str or Path
-        what `decode_batch` wrote; its quarantined tracks are left out
-
-    Raises
-    ------
-    GenreflowError
-        where a file is no longer the one that was decoded
+        what `decode_batch` wrote; its quarantined tracks are left out, and so are files that are
+        gone, or no longer the ones that were decoded, which the log says
     """
     with PcmWriter(path_to_pcm, path_to_index) as store:
         if keep_audio:
@@ -146,13 +141,8 @@ def iterate_pcm(
     Yields
     ------
     track_id, y
-        sorted by track_id; y : np.ndarray [shape=(n,), dtype=float32], mono at `rate`. A track
-        that cannot be decoded this time, which the log says, is left out.
-
-    Raises
-    ------
-    GenreflowError
-        where a file is no longer the one that was decoded
+        sorted by track_id; y : np.ndarray [shape=(n,), dtype=float32], mono at `rate`. Files that
+        are gone, or no longer the ones that were decoded, are left out, which the log says.
     """
     kept = False
     for track_id, y in read_pcm(path_to_pcm, path_to_index):
@@ -218,7 +208,10 @@ def _as_decoded(result: Decoded | Failed) -> Decoded:
 def _decode_again(
     jobs: Iterable[Job], rate: int, decoded_table: str | Path, workers: int
 ) -> Iterator[tuple[str, Path]]:
-    """Raw PCM of the usable tracks, of which it is certain that they are what they were."""
+    """Raw PCM of the usable tracks, of which it is certain that they are what they were.
+
+    A batch lists its files for ever: some may be gone, or have become part of another batch.
+    """
     table = pl.read_parquet(decoded_table, columns=["track_id", "status", "digest"])
     usable = table.filter(pl.col("status") != "quarantined")
     digests = dict(zip(usable["track_id"], usable["digest"], strict=True))
@@ -227,10 +220,6 @@ def _decode_again(
     for job, track, pcm in progress(decoded, f"tracks decoded at {rate} Hz", total=len(wanted)):
         if track.digest == digests[job.track_id]:
             yield job.track_id, pcm
-        elif track.digest or track.reason.startswith(CHANGED):
-            raise GenreflowError(
-                f"{job.track_id} has changed since it was decoded; run the workflow again, "
-                "which lists and decodes it anew"
-            )
         else:
-            log.warning("%s: cannot be decoded again: %s", job.track_id, track.reason)
+            reason = "its samples are not those of before" if track.digest else track.reason
+            log.warning("%s is left out: %s", job.track_id, reason)

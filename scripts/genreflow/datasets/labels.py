@@ -113,8 +113,9 @@ def label_tracks(dataset: Dataset, sheet: Sheet, tracks: Sequence[str]) -> dict[
     Returns
     -------
     dict
-        the columns labels, artist, title and one ``given_{list}`` per given split, each as long
-        as `tracks`, with None where nothing is known
+        the columns labels, labels_from (table or folder, whichever gave them), artist, title and
+        one ``given_{list}`` per given split, each as long as `tracks`, with None where nothing is
+        known
     """
     known = [sheet.find(track) for track in tracks]
     told = {
@@ -122,13 +123,14 @@ def label_tracks(dataset: Dataset, sheet: Sheet, tracks: Sequence[str]) -> dict[
         "table": lambda track, facts: facts.labels,
         "tags": lambda track, facts: None,
     }
-    sources = [told[name] for name in dataset.labels]
-    labels = [
-        next((found for source in sources if (found := source(track, facts))), None)
+    sources = [(name, told[name]) for name in dataset.labels]
+    found = [
+        next(((labels, name) for name, tell in sources if (labels := tell(track, facts))), None)
         for track, facts in zip(tracks, known, strict=True)
     ]
     return {
-        "labels": [list(found) if found else None for found in labels],
+        "labels": [list(source[0]) if source else None for source in found],
+        "labels_from": [source[1] if source else None for source in found],
         "artist": [facts.artist for facts in known],
         "title": [facts.title for facts in known],
     } | {f"given_{name}": [facts.given.get(name) for facts in known] for name in sheet.given}
@@ -155,7 +157,7 @@ def read_table(
         comma, tab or semicolon between the cells, UTF-8 with or without a byte-order mark. Cells
         of the path column may hold the bytes of any file name.
     columns : mapping or None
-        names of the columns path, label (or labels), artist, title, and given (list to column);
+        names of the columns path, label, artist, title, and given (list to column);
         those not named are looked for under their usual names
     separator : str or None
         what stands between several labels in one cell
@@ -261,9 +263,8 @@ def _find_columns(
     roles = {}
     for role, usual in USUAL.items():
         needed = role == "path" or (role == "label" and labelled)
-        chosen = columns.get(role) or (columns.get("labels") if role == "label" else None)
         found = next((name for name in usual if name in names), usual[0] if needed else None)
-        if name := chosen or found:
+        if name := columns.get(role) or found:
             roles[role] = position(name)
     return roles, {name: position(column) for name, column in columns.get("given", {}).items()}
 

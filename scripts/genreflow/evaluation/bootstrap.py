@@ -1,44 +1,23 @@
 """How far a figure would move with other tracks: the bootstrap over artists, and the t-interval.
 
-Tracks of one artist resemble each other, so they are not independent draws: whole artists are drawn
-with replacement [1]_. The interval is taken between percentiles of the resampled figures [2]_. It
-covers the choice of the test tracks only, neither that of the training tracks nor the model's seed.
+Tracks of one artist resemble each other, so they are not independent draws: whole artists, told
+apart as by the splits (`genreflow.artists.split_groups`), are drawn with replacement [1]_. The
+interval is taken between percentiles of the resampled figures [2]_. It covers the choice of the
+test tracks only, neither that of the training tracks nor the model's seed.
 
 .. [1] Field, Welsh (2007): Bootstrapping clustered data. Journal of the Royal Statistical
    Society B 69 (3), 369-390.
 .. [2] Efron, Tibshirani (1993): An Introduction to the Bootstrap, chapter 13. Chapman & Hall.
 """
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from genreflow.evaluation.metrics import Figures, Scorer
-from genreflow.tracks import artist_key
 
+# With fewer artists, the interval is too narrow to trust.
+FEW_CLUSTERS = 20
 # Weights worked on at a time.
 BLOCK = 2**20
-
-
-def clusters(track_ids: Sequence[str], artists: Sequence[str | None]) -> np.ndarray:
-    """Number the artists; a track of an unknown one is a cluster of its own.
-
-    Parameters
-    ----------
-    track_ids : sequence of str, length n
-    artists : sequence of str or None, length n
-        compared as `genreflow.tracks.artist_key` says; empty is unknown
-
-    Returns
-    -------
-    np.ndarray [shape=(n,)]
-        numbers from 0 without gaps, which do not depend on the order of the rows; int64
-    """
-    names = [artist_key(artist) for artist in artists]
-    pairs = zip(track_ids, names, strict=True)
-    keys = [(name, "") if name else ("", track) for track, name in pairs]
-    number = {key: i for i, key in enumerate(sorted(set(keys)))}
-    return np.array([number[key] for key in keys], dtype=np.int64)
 
 
 def draw(n_clusters: int, resamples: int, seed: int) -> np.ndarray:

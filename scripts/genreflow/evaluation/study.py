@@ -8,7 +8,9 @@ from pathlib import Path
 
 import polars as pl
 
+from genreflow.artists import split_groups
 from genreflow.errors import GenreflowError
+from genreflow.evaluation.bootstrap import FEW_CLUSTERS
 from genreflow.evaluation.predictions import (
     common_keys,
     known_classes,
@@ -25,8 +27,6 @@ from genreflow.evaluation.tables import (
 from genreflow.journal import progress
 
 log = logging.getLogger("genreflow")
-
-FEW_CLUSTERS = 20
 
 RUNS = pl.Schema(
     {
@@ -167,9 +167,11 @@ def _prepare(runs: Sequence[Run], resamples: int, seed: int):
     """What the runs of one split share: keys, classes, samples, number of dropped tracks."""
     name = runs[0].split
     paths = {run.run: run.predictions for run in runs}
-    keys, dropped = common_keys(paths, pl.read_parquet(runs[0].split_table), name)
-    tracks = pl.read_parquet(runs[0].tracks, columns=["track_id", "artist"])
-    samples = make_samples(keys, dict(tracks.iter_rows()), resamples, seed)
+    split = pl.read_parquet(runs[0].split_table)
+    keys, dropped = common_keys(paths, split, name)
+    tracks = pl.read_parquet(runs[0].tracks, columns=["track_id", "artist", "digest"])
+    groups = dict(split_groups(tracks, split).iter_rows())
+    samples = make_samples(keys, groups, resamples, seed)
     n_clusters = min(len(sample.draws) for sample in samples)
     if n_clusters < FEW_CLUSTERS:
         log.warning(

@@ -12,7 +12,6 @@ import numpy as np
 import polars as pl
 
 from genreflow.evaluation.bootstrap import (
-    clusters,
     draw,
     percentile_interval,
     resample,
@@ -83,7 +82,7 @@ class Sample:
 
 
 def make_samples(
-    keys: pl.DataFrame, artists: Mapping[str, str | None], resamples: int, seed: int
+    keys: pl.DataFrame, groups: Mapping[str, str], resamples: int, seed: int
 ) -> list[Sample]:
     """Parts of a split, with the draws of the bootstrap.
 
@@ -91,8 +90,8 @@ def make_samples(
     ----------
     keys : pl.DataFrame
         repeat, fold, part, track_id; sorted
-    artists : mapping of str to str or None
-        by track_id
+    groups : mapping of str to str
+        by track_id: what is drawn as one, the artist where he is known
     resamples : int > 0
     seed : int >= 0
     """
@@ -101,7 +100,8 @@ def make_samples(
         rows = np.flatnonzero(keys["part"] == part)
         chosen = keys[rows]
         ids = chosen["track_id"].to_list()
-        members = clusters(ids, [artists.get(track) for track in ids])
+        # In the order of their names, so that the order of the rows does not matter.
+        members = np.unique([groups[track] for track in ids], return_inverse=True)[1]
         fold = (chosen["repeat"].cast(pl.Int64) * 2**31 + chosen["fold"]).to_numpy()
         samples.append(
             Sample(

@@ -1,5 +1,6 @@
 """From the audio of a batch to its table of features."""
 
+import inspect
 import logging
 import math
 from collections.abc import Iterable, Mapping
@@ -60,10 +61,15 @@ def extract_batch(
     Raises
     ------
     GenreflowError
-        if the function cannot be imported, gives no mapping of names to numbers, or not the same
-        names for all tracks
+        if the function cannot be imported, does not take the parameters, gives no mapping of names
+        to numbers, or not the same names for all tracks
     """
-    describe = load(function, needed_by=f"config/features.yaml: feature set {name!r}")
+    where = f"config/features.yaml: feature set {name!r}"
+    describe = load(function, needed_by=where)
+    try:
+        inspect.signature(describe).bind(None, sr=rate, **parameters)
+    except TypeError as error:
+        raise GenreflowError(f"{where}: {function} cannot be called so: {error}") from None
     usable = decoded.filter(pl.col("status") != "quarantined").select("track_id", "batch")
     vectors: dict[str, dict[str, float]] = {}
     reasons = dict.fromkeys(usable["track_id"], "its audio could not be read again")

@@ -60,8 +60,11 @@ def _dataset(material: Material, name: str, tracks: pl.DataFrame) -> dict:
     seconds = good["seconds"].drop_nulls().to_numpy()
     levels = _levels(good)
     axis = axis_around([end for own in levels.values() for end in own], ticks=4)
+    title, citation = material.about_dataset(name)
     return {
         "name": name,
+        "title": "" if title == name else title,
+        "citation": citation,
         "facts": _facts(tracks, good),
         "splits": splits,
         "folded": any(material.splits[s]["fold"].max() for s in splits),

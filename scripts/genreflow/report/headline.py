@@ -2,12 +2,12 @@
 
 import polars as pl
 
+from genreflow.evaluation.bootstrap import FEW_CLUSTERS
 from genreflow.report import numbers
 from genreflow.report.corpus import usable
 from genreflow.report.material import Material
 from genreflow.report.numbers import count, counted, listed
 
-FEW_ARTISTS = 20
 SMALL_TEST = 200
 SMALL_LABEL = 10
 MOST_NAMED = 4
@@ -113,9 +113,9 @@ def _small_tests(material: Material) -> list[str]:
         ("tracks", SMALL_TEST, "Few test tracks", "differences of a few points may be chance."),
         (
             "clusters",
-            FEW_ARTISTS,
+            FEW_CLUSTERS,
             "Few artists in the test part",
-            f"with fewer than {FEW_ARTISTS}, the intervals are rough, and likely too narrow.",
+            f"with fewer than {FEW_CLUSTERS}, the intervals are rough, and likely too narrow.",
         ),
     ]:
         few = sizes.filter(pl.col(column) < limit).select("split", column).rows()

@@ -7,8 +7,12 @@ from pathlib import Path
 
 import polars as pl
 
-from genreflow.report.examples import Example, load_examples
+from genreflow.describe import Example, load_examples
 from genreflow.report.numbers import Metric, metric_named
+
+# Keys of the study that are no settings: {run: title of its model}, and
+# {dataset: {"title": ..., "citation": ...}}. All of it may be missing.
+BESIDE = ("titles", "datasets")
 
 
 @dataclass(frozen=True)
@@ -18,7 +22,7 @@ class Material:
     Attributes
     ----------
     study : dict
-        the study as it was run
+        the study as it was run, and beside its settings what `BESIDE` names
     metrics, confusion, guesses, published, runs : pl.DataFrame
         the study's evaluation tables
     splits : dict of str to pl.DataFrame
@@ -60,6 +64,20 @@ class Material:
     def split_names(self) -> list[str]:
         """The splits in the order of the study, first those that keep artists together."""
         return sorted(self.splits, key=lambda name: self.protocol(name) == "random")
+
+    @property
+    def settings(self) -> dict:
+        """The study's settings alone."""
+        return {key: value for key, value in self.study.items() if key not in BESIDE}
+
+    def model_title(self, run: str, model: str) -> str:
+        """Return the title of a run's model, or its name where it has none."""
+        return self.study.get("titles", {}).get(run) or model
+
+    def about_dataset(self, name: str) -> tuple[str, str]:
+        """Return the title and the citation of a dataset; empty where it has none."""
+        about = self.study.get("datasets", {}).get(name, {})
+        return about.get("title") or "", about.get("citation") or ""
 
     def split_dataset(self, split: str) -> str:
         """Return the dataset that a split divides."""
@@ -149,7 +167,7 @@ def read_material(
     Parameters
     ----------
     study : dict
-        the study's settings
+        the study's settings, titles and citations, as in `Material`
     metrics, confusion, guesses, published, runs : str
         paths of the evaluation tables
     splits, tracks, examples : dict of str to str

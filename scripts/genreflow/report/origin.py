@@ -15,7 +15,7 @@ def provenance(material: Material) -> dict:
         "versions": _versions(files),
         "digests": _digests(files),
         "runs": [_run(file) for file in files],
-        "config": yaml.safe_dump(material.study, sort_keys=False, allow_unicode=True, width=96),
+        "config": yaml.safe_dump(material.settings, sort_keys=False, allow_unicode=True, width=96),
     }
 
 

@@ -5,8 +5,8 @@ import io
 
 import numpy as np
 
+from genreflow.describe import Example
 from genreflow.report import numbers
-from genreflow.report.examples import Example
 
 MEL_RANGE = 70.0
 

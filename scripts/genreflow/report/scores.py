@@ -72,7 +72,9 @@ def _leaderboard(material: Material, split: str) -> dict:
         _row(material, split, row, scores[row["run"]], drawn.get(row["run"]), axis, columns)
         | {
             "what": " · ".join(
-                p for p in (row["model"], row["features"]) if p not in (row["run"], shared)
+                word
+                for word in (material.model_title(row["run"], row["model"]), row["features"])
+                if word not in (row["run"], shared)
             )
         }
         for row in ranked

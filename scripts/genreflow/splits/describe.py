@@ -2,7 +2,8 @@
 
 import polars as pl
 
-from genreflow.tracks import add_artist_key
+from genreflow.artists import add_artist_key
+from genreflow.parts import PARTS
 
 
 def describe_split(tracks: pl.DataFrame, split: pl.DataFrame) -> dict[str, pl.DataFrame]:
@@ -38,14 +39,13 @@ def describe_split(tracks: pl.DataFrame, split: pl.DataFrame) -> dict[str, pl.Da
         .agg(tracks=pl.len(), artists=known, unknown_artists=unknown)
         .sort(*key, "label", "part")
     )
-    sides = pl.col("part").is_in(["train", "validation", "test"])
+    sides = pl.col("part").is_in(PARTS)
     tested = pl.col("part") == "test"
     used = rows.filter(sides).with_columns(
         shared=_shared("artist_key"), shared_recording=_shared("digest")
     )
     counts = rows.group_by(key).agg(
-        (pl.col("part") == part).sum().alias(part)
-        for part in ("train", "validation", "test", "duplicate", "excluded")
+        (pl.col("part") == part).sum().alias(part) for part in (*PARTS, "duplicate", "excluded")
     )
     leaks = used.group_by(key).agg(
         artists=known,

@@ -1,15 +1,14 @@
 """Which tracks a split may use, and which of several copies counts."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
 import polars as pl
 
+from genreflow.artists import add_artist_key
 from genreflow.errors import GenreflowError
-from genreflow.tracks import add_artist_key, conflicts, label_set
-
-SIDES = ("train", "validation", "test")
+from genreflow.parts import PARTS
+from genreflow.tracks import conflicts, label_set
 
 
 @dataclass
@@ -86,9 +85,9 @@ def find_eligible(
             "lists are named in the dataset's file, under columns: given:"
         )
     rows = add_artist_key(tracks.sort("track_id")).with_columns(label=label_set())
-    side = pl.col(f"given_{listed}") if listed is not None else pl.lit(SIDES[0])
+    side = pl.col(f"given_{listed}") if listed is not None else pl.lit(PARTS[0])
     rows = rows.with_columns(side=side.cast(pl.String)).with_columns(
-        known=pl.col("side").is_in(SIDES)
+        known=pl.col("side").is_in(PARTS)
     )
     if listed is not None:
         usable = rows.filter(pl.col("status") != "quarantined", "known")
@@ -164,50 +163,3 @@ def mark_duplicates(rows: pl.DataFrame) -> pl.DataFrame:
         "duplicate",
         "same recording as another track",
     )
-
-
-def artist_groups(rows: pl.DataFrame) -> np.ndarray:
-    """Whom to keep on one side: the artist, or the track itself where nobody knows the artist.
-
-    A copy tells the artist of the track that counts, and a recording that stands under several
-    artists makes one group of all their tracks.
-
-    Parameters
-    ----------
-    rows : pl.DataFrame
-        with duplicates marked
-
-    Returns
-    -------
-    np.ndarray [shape=(n_counted,)] of str
-    """
-    usable = rows.filter(pl.col("part").is_null() | (pl.col("part") == "duplicate"))
-    artists = (
-        usable.filter(pl.col("artist_key").is_not_null())
-        .group_by("digest")
-        .agg(artists=pl.col("artist_key").unique().sort())
-    )
-    heads = _merge(artists.filter(pl.col("artists").list.len() > 1)["artists"])
-    names = counted(rows).join(artists, on="digest", how="left", maintain_order="left")
-    return np.array(
-        [
-            f"artist {heads.get(known[0], known[0])}" if known is not None else f"track {track}"
-            for track, known in names.select("track_id", "artists").iter_rows()
-        ],
-        dtype=object,
-    )
-
-
-def _merge(sets: Iterable[list[str]]) -> dict[str, str]:
-    """The first name of everything that is connected through the sets, for every name."""
-    above: dict[str, str] = {}
-
-    def head(name: str) -> str:
-        while name in above:
-            name = above[name]
-        return name
-
-    for names in sets:
-        heads = sorted({head(name) for name in names})
-        above.update(dict.fromkeys(heads[1:], heads[0]))
-    return {name: head(name) for name in above}

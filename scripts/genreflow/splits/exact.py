@@ -11,8 +11,9 @@ from collections.abc import Callable
 import numpy as np
 import polars as pl
 
+from genreflow.artists import artist_groups
 from genreflow.splits.check import require
-from genreflow.splits.eligible import Division, artist_groups, counted, mark_duplicates
+from genreflow.splits.eligible import Division, counted, mark_duplicates
 
 log = logging.getLogger("genreflow")
 
@@ -78,7 +79,7 @@ def group(
     from sklearn.model_selection import GroupShuffleSplit
 
     rows = mark_duplicates(rows)
-    groups = artist_groups(rows)
+    groups = artist_groups(rows)["group"].to_numpy()
     needed = _needed(validation)
     require(rows, groups, len(needed), "group", "artists")
     folds = []
@@ -159,7 +160,8 @@ def stratified_group_kfold(
     from sklearn.model_selection import StratifiedGroupKFold
 
     rows = mark_duplicates(rows)
-    labels, groups = counted(rows)["label"].to_numpy(), artist_groups(rows)
+    labels = counted(rows)["label"].to_numpy()
+    groups = artist_groups(rows)["group"].to_numpy()
     needed = _needed(validation)
     require(rows, groups, len(needed), "stratified_group_kfold", "artists")
     if len(set(groups)) < folds:

@@ -19,7 +19,7 @@ def fixed(
 ) -> Division:
     """Put every artist, or recording, on the side that a hash says.
 
-    The hash is BLAKE2b of the seed and the artist's name as `genreflow.tracks.artist_key`
+    The hash is BLAKE2b of the seed and the artist's name as `genreflow.artists.artist_key`
     compares it, or of the digest of the samples where the artist is unknown; never of label or
     path. It is taken as a number in [0, 1): below `test` the track is tested, below
     `test` + `validation` it validates, else it trains. The shares hold in expectation.

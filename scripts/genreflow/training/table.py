@@ -9,14 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from genreflow.artists import split_groups
 from genreflow.errors import GenreflowError
 from genreflow.features.table import load_vectors
-from genreflow.splits.eligible import artist_groups, counted
-from genreflow.tracks import add_artist_key
 
 log = logging.getLogger("genreflow")
-
-PARTS = ("train", "validation", "test")
 
 
 @dataclass(frozen=True)
@@ -84,27 +81,19 @@ def read_table(tracks: pl.DataFrame, split: pl.DataFrame, features: Sequence[str
     GenreflowError
         if a track does not have exactly one label, or no track has features
     """
-    part = pl.when(pl.col("part").is_in(PARTS)).then(None).otherwise("part").sort(nulls_last=False)
-    parts = split.group_by("track_id").agg(part=part.first())
-    rows = add_artist_key(tracks.join(parts, on="track_id", validate="1:1")).sort("track_id")
-    if len(rows) < len(parts):
+    lost = split.join(tracks, on="track_id", how="anti")["track_id"].n_unique()
+    if lost:
         raise GenreflowError(
-            f"the split names {len(parts) - len(rows)} tracks that the tracks table does not know; "
+            f"the split names {lost} tracks that the tracks table does not know; "
             "delete the split's file and run again"
         )
-    groups = artist_groups(rows)
-    rows = counted(rows)
+    rows = split_groups(tracks, split).join(tracks, on="track_id", validate="1:1").sort("track_id")
     odd = rows.filter(pl.col("labels").list.n_unique().fill_null(0) != 1)["track_id"]
     if len(odd):
         raise GenreflowError(
             f"{len(odd)} tracks of the split do not have exactly one label, the first is {odd[0]!r}"
         )
-    rows = rows.select(
-        "track_id",
-        "batch",
-        label=pl.col("labels").list.first(),
-        group=pl.Series(groups, dtype=pl.String),
-    )
+    rows = rows.select("track_id", "batch", "group", label=pl.col("labels").list.first())
     vectors = load_vectors(features, rows.select("track_id", "batch"))
     without = vectors.filter(pl.col("reason").is_not_null())
     dropped = dict(without.select("track_id", "reason").iter_rows())

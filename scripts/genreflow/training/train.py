@@ -19,8 +19,9 @@ from genreflow.journal import progress
 from genreflow.models.build import build_estimator
 from genreflow.models.files import save_model
 from genreflow.models.predict import predict_probabilities
+from genreflow.parts import PARTS
 from genreflow.training.fit import fit_model
-from genreflow.training.table import PARTS, TrainingTable, read_table
+from genreflow.training.table import TrainingTable, read_table
 
 log = logging.getLogger("genreflow")
 

@@ -58,7 +58,7 @@ class Item:
     flaw: str | None = None
 
 
-def make_corpus(root: Path) -> None:
+def make_corpus(root: Path, *, workers: int = 1) -> None:
     """Write the demo corpus, or what is missing of it.
 
     A hundred and forty-four clips of ten seconds, and a handful of files such as any collection
@@ -72,11 +72,13 @@ def make_corpus(root: Path) -> None:
     ----------
     root : Path
         the folder; made if need be
+    workers : int > 0
+        number of processes; the files do not depend on it
     """
     root = Path(root)
     shelf = items()
     rows = []
-    with ProcessPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+    with ProcessPoolExecutor(workers) as pool:
         made = pool.map(content, shelf, chunksize=4)
         made = progress(made, "clips made", total=len(shelf))
         for item, (data, bpm) in zip(shelf, made, strict=True):

@@ -2,21 +2,30 @@
 
 import base64
 import io
+import os
 
+import hazards
 import numpy as np
 import polars as pl
 import pytest
+import soundfile
 
-from genreflow.report.examples import (
+import genreflow.describe
+from genreflow import provenance
+from genreflow.audio.settings import DecodeSettings
+from genreflow.config import SHIPPED
+from genreflow.describe import (
     COLUMNS,
     RATE,
     Example,
     count_labels,
     describe_samples,
+    file_loader,
     find_examples,
     load_examples,
     save_examples,
 )
+from genreflow.errors import GenreflowError
 from genreflow.report.pictures import png_uri, waveform_path
 
 TONE = (0.5 * np.sin(2 * np.pi * 440 * np.arange(2 * RATE) / RATE)).astype(np.float32)
@@ -75,7 +84,7 @@ def test_at_most_so_many_labels_the_largest_first():
 def test_a_vanished_track_gives_way_to_its_neighbour():
     def load(track_id: str) -> np.ndarray:
         if track_id in {"a2", "b1"}:
-            raise FileNotFoundError(track_id)
+            raise GenreflowError(track_id)
         return TONE if track_id != "c1" else TONE[:0]
 
     found = find_examples(TRACKS, load)
@@ -129,9 +138,34 @@ def test_waveform_path_stays_inside_and_has_a_line_in_silence():
     assert heights == pytest.approx([1, 50, 50.8, 99])
 
 
+def test_a_decoder_that_crashes_or_hangs_harms_no_other_track(tmp_path, monkeypatch):
+    for name in ("abort", "hang", "allocate", "fine"):
+        soundfile.write(tmp_path / f"{name}.wav", TONE, RATE)
+    monkeypatch.setattr(genreflow.describe, "read_excerpt", hazards.read_or_act)
+    settings = DecodeSettings(timeout=1.5, memory_mb=500)
+    load = file_loader(str(tmp_path), settings)
+    for name, reason in {
+        "abort": "the decoder crashed",
+        "allocate": "needed more than 500 MB of memory",
+        "hang": "took longer than 1.5 s",
+    }.items():
+        with pytest.raises(GenreflowError, match=reason):
+            load(f"{name}.wav")
+    np.testing.assert_allclose(load("fine.wav"), TONE, atol=1e-4)
+
+
+def test_a_path_that_is_no_file_is_not_opened(tmp_path):
+    os.mkfifo(tmp_path / "pipe.wav")
+    with pytest.raises(GenreflowError, match="a FIFO"):
+        file_loader(str(tmp_path), DecodeSettings())("pipe.wav")
+
+
+def test_templates_of_the_report_are_no_code_of_describe():
+    files = provenance._closure([SHIPPED / "scripts/describe.py"], SHIPPED)
+    assert not [file for file in files if "report" in file.parts]
+
+
 def test_describe_script_on_files(tmp_path):
-    soundfile = pytest.importorskip("soundfile")
-    pytest.importorskip("genreflow.audio.read")
     from describe import describe
 
     (tmp_path / "a").mkdir()

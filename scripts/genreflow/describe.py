@@ -4,11 +4,14 @@ import logging
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 
+from genreflow.audio.guard import Failed, Limits, guarded
+from genreflow.audio.settings import DecodeSettings
 from genreflow.datasets.names import decode_path
 from genreflow.errors import GenreflowError
 
@@ -74,7 +77,7 @@ def find_examples(
                     raise GenreflowError("no samples")
                 found.append(describe_samples(y, label=label, track_id=track_id))
                 break
-            # Decoders raise errors of many types, and none of them may end a report.
+            # Whatever a file leads to, it may not end a report.
             except Exception as error:
                 log.warning("%s is not shown: %s", track_id, error)
     return found
@@ -151,19 +154,34 @@ def load_examples(path: str | Path) -> tuple[list[Example], int]:
         return examples, int(stored["classes"])
 
 
-def file_loader(
-    root: str, *, offset: float = 0.0, seconds: float | None = None
-) -> Callable[[str], np.ndarray]:
-    """Return a function that decodes a track of the folder `root`, at most 30 s of it."""
-    from genreflow.audio.read import load
+def file_loader(root: str, settings: DecodeSettings) -> Callable[[str], np.ndarray]:
+    """Return a function that decodes a track of the folder `root`, at most 30 s of it.
 
-    length = min(seconds or PICTURE_SECONDS, PICTURE_SECONDS)
+    It does so in a process of its own, within the limits of `settings`, and raises a
+    `GenreflowError` where that fails.
+    """
+    seconds = min(settings.seconds or PICTURE_SECONDS, PICTURE_SECONDS)
+    read = partial(read_excerpt, offset=settings.offset, seconds=seconds)
+    limits = Limits(settings.timeout, settings.memory_mb)
 
     def load_track(track_id: str) -> np.ndarray:
         path = os.fsencode(root) + b"/" + decode_path(track_id)
-        return load(path, sr=RATE, offset=offset, seconds=length)
+        ((_, y),) = guarded(read, [path], workers=1, limits=limits)
+        if isinstance(y, Failed):
+            raise GenreflowError(y.reason)
+        return y
 
     return load_track
+
+
+def read_excerpt(path: bytes, *, offset: float, seconds: float) -> np.ndarray:
+    """Return a part of a regular file as float32 mono at `RATE`."""
+    from genreflow.audio.integrity import check_file
+    from genreflow.audio.read import load
+
+    found = os.stat(path)  # noqa: PTH116  (pathlib knows no bytes)
+    check_file(path, found.st_size, found.st_mtime_ns)
+    return load(path, sr=RATE, offset=offset, seconds=seconds)
 
 
 def count_labels(tracks: pl.DataFrame) -> int:
