@@ -232,7 +232,7 @@ def test_a_parameter_that_a_feature_function_does_not_take_is_refused(tmp_path, 
     (tmp_path / "mine_own.py").write_text("def loud(y, *, sr, quantile): ...\n")
     monkeypatch.chdir(tmp_path)
     study = changed(runs__loud={"model": "random_forest", "features": "loud"})
-    with pytest.raises(GenreflowError, match="loud.parameters: .*'quantil'.*'quantile'"):
+    with pytest.raises(GenreflowError, match=r"loud\.parameters: .*'quantil'.*'quantile'"):
         read(study, tmp_path)
 
 
