@@ -6,23 +6,9 @@ from collections.abc import Sequence
 import polars as pl
 
 from genreflow.errors import GenreflowError
+from genreflow.measured import MEASURED, TAGS
 
 log = logging.getLogger("genreflow")
-
-_MEASURED = {
-    "status": pl.String,
-    "reason": pl.String,
-    "digest": pl.String,
-    "seconds": pl.Float64,
-    "rate": pl.Int32,
-    "channels": pl.Int16,
-    "format": pl.String,
-    "peak": pl.Float64,
-    "rms": pl.Float64,
-    "mean_amplitude": pl.Float64,
-    "clipped": pl.Float64,
-    "silent": pl.Float64,
-}
 
 
 def build_tracks(
@@ -57,10 +43,9 @@ def build_tracks(
         where a file of the snapshot has no row in the decoded tables
     """
     given = sorted(name for name in snapshot.columns if name.startswith("given_"))
-    tags = {"tag_labels": pl.List(pl.String), "tag_artist": pl.String, "tag_title": pl.String}
     measured = decoded.select(
         pl.col(name).cast(kind)
-        for name, kind in {"track_id": pl.String, "batch": pl.String, **_MEASURED, **tags}.items()
+        for name, kind in {"track_id": pl.String, "batch": pl.String, **MEASURED, **TAGS}.items()
     )
     rows = snapshot.select(
         pl.col("track_id", "batch").cast(pl.String),
@@ -82,7 +67,7 @@ def build_tracks(
     )
     if "tags" in sources:
         rows = _resolve_tags(rows, sources)
-    rows = _add_copies(rows.drop(tags).sort("track_id"))
+    rows = _add_copies(rows.drop(TAGS).sort("track_id"))
     log.info(
         "%d tracks: %d quarantined, %d unlabelled, %d copies of another, %d under two labels",
         len(rows),
@@ -91,7 +76,7 @@ def build_tracks(
         rows["duplicate_of"].count(),
         rows["conflict"].count(),
     )
-    order = ["track_id", "batch", "labels", "artist", "title", *given, *_MEASURED]
+    order = ["track_id", "batch", "labels", "artist", "title", *given, *MEASURED]
     return rows.select(*order, "duplicate_of", "conflict")
 
 

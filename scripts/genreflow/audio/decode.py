@@ -18,28 +18,11 @@ from genreflow.audio.track import Decoded, Job, decode_track
 from genreflow.datasets.names import decode_path
 from genreflow.errors import GenreflowError
 from genreflow.journal import progress
+from genreflow.measured import MEASURED, TAGS
 
 log = logging.getLogger("genreflow")
 
-_SCHEMA = {
-    "track_id": pl.String,
-    "batch": pl.String,
-    "status": pl.String,
-    "reason": pl.String,
-    "digest": pl.String,
-    "seconds": pl.Float64,
-    "rate": pl.Int32,
-    "channels": pl.Int16,
-    "format": pl.String,
-    "peak": pl.Float64,
-    "rms": pl.Float64,
-    "mean_amplitude": pl.Float64,
-    "clipped": pl.Float64,
-    "silent": pl.Float64,
-    "tag_labels": pl.List(pl.String),
-    "tag_artist": pl.String,
-    "tag_title": pl.String,
-}
+_SCHEMA = {"track_id": pl.String, "batch": pl.String, **MEASURED, **TAGS}
 
 
 def decode_batch(
