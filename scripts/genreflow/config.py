@@ -23,6 +23,9 @@ SHIPPED = Path(__file__).parents[2]
 # Lists that published formats of `lists` bring along.
 LISTS = {"gtzan": tuple(gtzan.SPLITS)}
 
+# Keys of a study that change how it is worked on, and nothing in its results.
+HANDLING = ("accept_loss", "batch_size", "keep_audio")
+
 # Keys of a split beside `method` and `dataset`, by method.
 SPLIT_KEYS = {
     "fixed": ("test", "validation", "group", "seed"),
@@ -58,9 +61,9 @@ class Study:
         return self.settings["study"]
 
     def described(self) -> dict[str, Any]:
-        """The settings, with the titles of the runs' models and of the datasets."""
+        """What a reader is told: the settings, and the titles of models and datasets."""
         kept = ("title", "citation")
-        return self.settings | {
+        return {k: v for k, v in self.settings.items() if k not in HANDLING} | {
             "titles": {run: model["title"] for run, model in self.models.items()},
             "datasets": {
                 name: {key: dataset[key] for key in kept if key in dataset}

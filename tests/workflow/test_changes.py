@@ -50,6 +50,10 @@ def test_the_table_of_changes(two_runs, capsys):
 
     row("none", (0, 0, 0, 0, 0, 0))
 
+    clone.edit_config(lambda c: c.update(batch_size=3, accept_loss=True))
+    row("how files are handled", (0, 0, 0, 0, 0, 0))
+    clone.edit_config(lambda c: c.update(batch_size=4, accept_loss=False))
+
     for number in (20, 21, 22):
         write_clip(data, "tone", number)
     batches = set((clone / "results/datasets/micro/decoded").iterdir())
