@@ -16,7 +16,7 @@ from genreflow import importing
 from genreflow.audio.settings import DecodeSettings
 from genreflow.datasets import gtzan
 from genreflow.errors import GenreflowError, closest
-from genreflow.models.check import check_model
+from genreflow.models.check import check_model, check_parameters
 
 SHIPPED = Path(__file__).parents[2]
 
@@ -292,11 +292,8 @@ def _lists_of(dataset: Mapping[str, Any]) -> list[str]:
 def _check_keywords(spec: Mapping[str, Any], where: str) -> None:
     """Refuse parameters that a feature set's function does not take, as far as its source tells."""
     known = importing.keywords(spec["function"])
-    for key in spec["parameters"]:
-        if known is not None and key not in known:
-            raise GenreflowError(
-                f"{where}.parameters: {spec['function']} takes no {key!r}{closest(key, known)}"
-            )
+    if known is not None:
+        check_parameters(spec["parameters"], known, spec["function"], f"{where}.parameters")
 
 
 def read_yaml(path: Path) -> Any:

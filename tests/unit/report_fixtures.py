@@ -7,6 +7,8 @@ import numpy as np
 import polars as pl
 import report_results as results
 
+from genreflow.measured import MEASURED
+
 HOSTILE = [
     "<script>alert(1)</script>",
     '"><img src=x onerror=document.title="hacked">',
@@ -186,18 +188,7 @@ def _tracks(rng, names: list[str], per_label: int, hostile: bool) -> pl.DataFram
         "artist": pl.String,
         "title": pl.String,
         "given_fault_filtered": pl.String,
-        "status": pl.String,
-        "reason": pl.String,
-        "digest": pl.String,
-        "seconds": pl.Float64,
-        "rate": pl.Int32,
-        "channels": pl.Int16,
-        "format": pl.String,
-        "peak": pl.Float64,
-        "rms": pl.Float64,
-        "mean_amplitude": pl.Float64,
-        "clipped": pl.Float64,
-        "silent": pl.Float64,
+        **MEASURED,
         "duplicate_of": pl.String,
         "conflict": pl.String,
     }

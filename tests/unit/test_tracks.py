@@ -11,27 +11,10 @@ import tracks as script
 from genreflow.datasets import Dataset
 from genreflow.datasets.labels import label_tracks, read_sheet
 from genreflow.errors import GenreflowError
+from genreflow.measured import MEASURED, TAGS
 from genreflow.tracks import build_tracks
 
-_DECODED = {
-    "track_id": pl.String,
-    "batch": pl.String,
-    "status": pl.String,
-    "reason": pl.String,
-    "digest": pl.String,
-    "seconds": pl.Float64,
-    "rate": pl.Int32,
-    "channels": pl.Int16,
-    "format": pl.String,
-    "peak": pl.Float64,
-    "rms": pl.Float64,
-    "mean_amplitude": pl.Float64,
-    "clipped": pl.Float64,
-    "silent": pl.Float64,
-    "tag_labels": pl.List(pl.String),
-    "tag_artist": pl.String,
-    "tag_title": pl.String,
-}
+_DECODED = {"track_id": pl.String, "batch": pl.String, **MEASURED, **TAGS}
 _LISTED = {
     "track_id": pl.String,
     "size": pl.Int64,

@@ -71,7 +71,7 @@ def class_parameters(path: str, where: str) -> frozenset[str] | None:
 def check_parameters(
     parameters: Iterable[str], known: Iterable[str], path: str, where: str
 ) -> None:
-    """Refuse parameters that a class does not know.
+    """Refuse parameters that a class or function does not know.
 
     Raises
     ------
