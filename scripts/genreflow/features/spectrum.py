@@ -89,61 +89,124 @@ def hann(length: int) -> np.ndarray:
     return window
 
 
-def frames(y: np.ndarray, *, pad_mode: str = "reflect") -> np.ndarray:
-    """Centred frames of the audio.
-
-    Parameters
-    ----------
-    y : np.ndarray [shape=(n,)]
-        audio
-    pad_mode : str
-        how the ends are continued, as in `numpy.pad`
-
-    Returns
-    -------
-    np.ndarray [shape=(1 + n // HOP, N_FFT)]
-        a read-only view of the padded audio
-    """
-    padded = np.pad(y, N_FFT // 2, mode=pad_mode)
-    return np.lib.stride_tricks.sliding_window_view(padded, N_FFT)[::HOP]
-
-
-def blocks(n_frames: int) -> Iterator[slice]:
+def blocks(total: int) -> Iterator[slice]:
     """Cut frames into blocks.
 
     Parameters
     ----------
-    n_frames : int >= 0
+    total : int >= 0
+        number of frames
 
     Yields
     ------
     slice
         of at most `BLOCK` frames
     """
-    for start in range(0, n_frames, BLOCK):
-        yield slice(start, min(start + BLOCK, n_frames))
+    for start in range(0, total, BLOCK):
+        yield slice(start, min(start + BLOCK, total))
 
 
-def stft(y: np.ndarray) -> np.ndarray:
-    """Short-time Fourier transform.
+def n_frames(n: int, *, hop: int = HOP) -> int:
+    """Number of centred frames of `n` samples of audio: ``1 + n // hop``."""
+    return 1 + n // hop
 
-    Frames are windowed and transformed in double precision and stored in single precision: the
-    bits of `librosa.stft` with ``pad_mode="reflect"``.
+
+def samples(y: np.ndarray, start: int, stop: int, *, pad_mode: str) -> np.ndarray:
+    """An excerpt of the audio, which may begin before it and end after it.
+
+    Parameters
+    ----------
+    y : np.ndarray [shape=(n,)]
+        audio
+    start, stop : int
+        from ``-n + 1`` to ``2 * n - 1``
+    pad_mode : str
+        how the ends are continued: ``"reflect"`` or ``"constant"`` (zeros), as in `numpy.pad`
+
+    Returns
+    -------
+    np.ndarray [shape=(stop - start,)]
+        a view, or at the ends a copy
+    """
+    n = len(y)
+    if start >= 0 and stop <= n:
+        return y[start:stop]
+    index = np.arange(start, stop)
+    if pad_mode == "constant":
+        inside = (index >= 0) & (index < n)
+        return np.where(inside, y[np.clip(index, 0, n - 1)], np.float32(0))
+    index = np.abs(index)
+    return y[np.where(index < n, index, 2 * (n - 1) - index)]
+
+
+def spectra(
+    y: np.ndarray, *, hop: int = HOP, pad_mode: str = "reflect"
+) -> Iterator[tuple[slice, np.ndarray]]:
+    """Short-time Fourier transform, block by block, for whoever needs no more at once.
+
+    Frames are windowed and transformed in double precision and given in single precision: the
+    bits of `librosa.stft`.
 
     Parameters
     ----------
     y : np.ndarray [shape=(n,), dtype=float32]
         audio, longer than half a frame
+    hop : int > 0
+        distance of the frames in samples
+    pad_mode : str
+        how the ends are continued: ``"reflect"`` or ``"constant"``
+
+    Yields
+    ------
+    frames : slice
+        which frames these are, at most `BLOCK`
+    D : np.ndarray [shape=(k, N_BINS), dtype=complex64]
+        their spectra; the next block is written over them
+    """
+    total = n_frames(len(y), hop=hop)
+    window = hann(N_FFT)
+    out = np.empty((min(BLOCK, total), N_BINS), np.complex64)
+    for block in blocks(total):
+        first = block.start * hop - N_FFT // 2
+        last = (block.stop - 1) * hop + N_FFT // 2
+        excerpt = samples(y, first, last, pad_mode=pad_mode)
+        framed = np.lib.stride_tricks.sliding_window_view(excerpt, N_FFT)[::hop]
+        D = out[: block.stop - block.start]
+        D[:] = fft.rfft(framed * window, axis=1, overwrite_x=True)
+        yield block, D
+
+
+def power_spectra(
+    y: np.ndarray, *, hop: int = HOP, pad_mode: str = "reflect"
+) -> Iterator[tuple[slice, np.ndarray]]:
+    """Power spectra of the audio, block by block.
+
+    Parameters
+    ----------
+    y, hop, pad_mode
+        as for `spectra`
+
+    Yields
+    ------
+    frames : slice
+        which frames these are, at most `BLOCK`
+    P : np.ndarray [shape=(k, N_BINS), dtype=float32]
+        ``abs(D) ** 2``; the next block is written over them
+    """
+    for block, D in spectra(y, hop=hop, pad_mode=pad_mode):
+        yield block, np.abs(D) ** 2
+
+
+def stft(y: np.ndarray, *, hop: int = HOP, pad_mode: str = "reflect") -> np.ndarray:
+    """Short-time Fourier transform, whole: see `spectra`.
 
     Returns
     -------
-    D : np.ndarray [shape=(1 + n // HOP, N_BINS), dtype=complex64]
+    D : np.ndarray [shape=(1 + n // hop, N_BINS), dtype=complex64]
     """
-    framed = frames(y)
-    window = hann(N_FFT)
-    D = np.empty((len(framed), N_BINS), np.complex64)
-    for block in blocks(len(framed)):
-        D[block] = fft.rfft(framed[block] * window, axis=1, overwrite_x=True)
+    D = np.empty((n_frames(len(y), hop=hop), N_BINS), np.complex64)
+    for block, part in spectra(y, hop=hop, pad_mode=pad_mode):
+        D[block] = part
     return D
 
 

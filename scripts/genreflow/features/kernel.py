@@ -1,0 +1,72 @@
+"""Kernels: small loops over frames and bins, compiled by numba.
+
+A kernel works on arrays that its caller made, and gives back nothing that needs memory. It must
+give the same numbers, up to the last digits, when it is not compiled (NUMBA_DISABLE_JIT=1).
+"""
+
+import functools
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numba
+from numba.core import config
+
+# What a compiler may assume so that loops become vector instructions: sums in any order, no NaN.
+RELAXED = {"reassoc", "contract", "nsz", "nnan", "arcp"}
+
+
+def kernel(function: Callable | None = None, *, relaxed: bool = False) -> Callable:
+    """Compile a function when it is first called, and keep the result for all processes.
+
+    Parameters
+    ----------
+    function : callable
+        of arrays and numbers
+    relaxed : bool
+        whether sums may be taken in another order than written, and NaN left out of account
+
+    Returns
+    -------
+    callable
+    """
+    if function is None:
+        return functools.partial(kernel, relaxed=relaxed)
+    compiled = numba.njit(error_model="numpy", fastmath=RELAXED if relaxed else False)(function)
+    if isinstance(compiled, numba.core.registry.CPUDispatcher):
+        before, config.CACHE_DIR = config.CACHE_DIR, str(cache_folder())
+        compiled.enable_caching()
+        config.CACHE_DIR = before
+    return compiled
+
+
+@functools.cache
+def cache_folder() -> Path:
+    """Where compiled kernels are kept: a folder of the user's, for this version of the code.
+
+    numba looks only at the file that a kernel stands in, not at those whose kernels it calls, so
+    the folder is named by the digest of them all.
+
+    Returns
+    -------
+    Path
+        under NUMBA_CACHE_DIR, or else XDG_CACHE_HOME or ~/.cache, or else the temporary folder
+    """
+    digest = hashlib.sha256()
+    library = Path(__file__).parents[1]
+    for package in ("features", "variants"):
+        for module in sorted((library / package).glob("*.py")):
+            digest.update(module.read_bytes())
+    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    choices = [os.environ.get("NUMBA_CACHE_DIR"), home, tempfile.gettempdir()]
+    for choice in filter(None, choices):
+        folder = Path(choice, f"genreflow-{os.getuid()}", digest.hexdigest()[:16])
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError:
+            continue
+        if os.access(folder, os.W_OK):
+            return folder
+    return Path(tempfile.mkdtemp(prefix="genreflow-"))
