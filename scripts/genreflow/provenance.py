@@ -78,7 +78,6 @@ def imported_files(file: Path, folder: Path = Path()) -> set[Path]:
 
 def _require(code: str, script: str) -> None:
     digest, *functions = code.split()
-    _read.cache_clear()
     _walk.cache_clear()
     if code_digest(script, *functions) != digest:
         raise GenreflowError(
@@ -133,9 +132,15 @@ def _name(file: Path) -> str:
     return file.name
 
 
-@cache
 def _read(file: Path) -> tuple[frozenset[str], str]:
     """Dotted names that a file imports, and the digest of what it does."""
+    now = file.stat()
+    return _parse(file, now.st_mtime_ns, now.st_size)
+
+
+@cache
+def _parse(file: Path, mtime_ns: int, size: int) -> tuple[frozenset[str], str]:
+    """What `_read` gives, worked out once for each state of a file."""
     if file.suffix != ".py":
         return frozenset(), hashlib.sha256(file.read_bytes()).hexdigest()
     tree = ast.parse(file.read_bytes(), filename=str(file))

@@ -3,6 +3,8 @@
 import csv
 import hashlib
 import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -286,3 +288,29 @@ def test_the_store_gives_back_what_was_written(tmp_path):
     for name, y in read_pcm(tmp_path / "p.npy", tmp_path / "i.parquet"):
         assert np.array_equal(y, tracks[name])
     assert np.load(tmp_path / "p.npy").shape == (12,)
+
+
+READ_ALL = """
+import resource, sys
+from genreflow.audio.store import read_pcm
+
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+
+tracks = read_pcm("p.npy", "i.parquet")
+next(tracks)[1].sum()
+before = peak()
+for track_id, y in tracks:
+    y.sum()
+print(peak() - before)
+"""
+
+
+def test_tracks_that_were_read_do_not_stay_in_memory(tmp_path):
+    (tmp_path / "raw").write_bytes(bytes(10 << 20))
+    with PcmWriter(tmp_path / "p.npy", tmp_path / "i.parquet") as store:
+        for number in range(10):
+            store.append(str(number), tmp_path / "raw")
+    command = [sys.executable, "-c", READ_ALL]
+    read = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert int(read.stdout) < 15  # [MB] of 100

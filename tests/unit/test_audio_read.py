@@ -44,6 +44,14 @@ def test_stereo_is_half_the_sum(tmp_path):
     assert np.array_equal(load(tmp_path / "a.wav", sr=22050), 0.5 * (stereo[:, 0] + stereo[:, 1]))
 
 
+@pytest.mark.parametrize("suffix", ["wav", "au", "aiff", "flac"])
+def test_every_value_of_16_bits(tmp_path, suffix):
+    values = np.arange(-32768, 32768, dtype=np.int16)
+    for channels in (values, np.stack([values, np.roll(values, 12345)], axis=1)):
+        sf.write(tmp_path / f"a.{suffix}", channels, 22050, subtype="PCM_16")
+        assert_as_librosa(tmp_path / f"a.{suffix}", 22050)
+
+
 def test_gtzan(shared_data):
     clips = sorted((shared_data / "gtzan100/genres").glob("*/*"))
     kinds = [next(c for c in clips if c.suffix == s) for s in (".wav", ".au", ".mp3")]

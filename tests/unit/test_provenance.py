@@ -28,7 +28,7 @@ def clone(tmp_path, monkeypatch):
     def write(path, text):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text(text)
-        provenance._read.cache_clear()
+        provenance._parse.cache_clear()
         provenance._walk.cache_clear()
 
     write("scripts/run.py", SCRIPT)

@@ -19,6 +19,7 @@ from genreflow.datasets.names import decode_path
 from genreflow.errors import GenreflowError
 from genreflow.journal import progress
 from genreflow.measured import MEASURED, TAGS
+from genreflow.npy import release
 
 log = logging.getLogger("genreflow")
 
@@ -124,8 +125,9 @@ def iterate_pcm(
     Yields
     ------
     track_id, y
-        sorted by track_id; y : np.ndarray [shape=(n,), dtype=float32], mono at `rate`. Files that
-        are gone, or no longer the ones that were decoded, are left out, which the log says.
+        sorted by track_id; y : np.ndarray [shape=(n,), dtype=float32], mono at `rate`, a read-only
+        memory map, of which no more than one track stays in memory. Files that are gone, or no
+        longer the ones that were decoded, are left out, which the log says.
     """
     kept = False
     for track_id, y in read_pcm(path_to_pcm, path_to_index):
@@ -134,7 +136,9 @@ def iterate_pcm(
     if not kept:
         jobs = _read_jobs(batch_csv, root, settings)
         for track_id, pcm in _decode_again(jobs, rate, decoded_table, workers):
-            yield track_id, np.fromfile(pcm, "<f4")
+            mapped = np.memmap(pcm, "<f4", mode="r")
+            yield track_id, np.asarray(mapped)
+            release(mapped)
 
 
 def _read_jobs(

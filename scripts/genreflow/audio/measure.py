@@ -64,7 +64,7 @@ class Measure:
 
     def _silent_frames(self, magnitude: np.ndarray) -> int:
         starts = np.arange(0, len(magnitude), self._window)
-        lengths = np.diff(starts, append=len(magnitude))
+        lengths = np.minimum(self._window, len(magnitude) - starts)
         return int(lengths[np.maximum.reduceat(magnitude, starts) < self._silence].sum())
 
     @property

@@ -64,6 +64,27 @@ class Sound(sf.SoundFile):
         """Whether soundfile shall seek; `seek` itself works."""
         return False
 
+    def next_frames(self, number: int) -> np.ndarray:
+        """Decode the next frames.
+
+        Samples of 16 bits are fetched as they are: libsndfile takes four times as long to make
+        the same floats of them.
+
+        Parameters
+        ----------
+        number : int > 0
+            how many; at the end of the file there are fewer
+
+        Returns
+        -------
+        np.ndarray [shape=(n, channels), dtype=float32]
+            full scale is 1
+        """
+        if self.subtype != "PCM_16":
+            return self.read(number, dtype="float32", always_2d=True)
+        integers = self.read(number, dtype="int16", always_2d=True)
+        return np.multiply(integers, np.float32(2**-15), dtype=np.float32)
+
 
 def blocks(sound: Sound, start: int, frames: int | None) -> Iterator[np.ndarray]:
     """Decode an excerpt of an open file.
@@ -92,7 +113,7 @@ def blocks(sound: Sound, start: int, frames: int | None) -> Iterator[np.ndarray]
         sound.seek(start)
     while left > 0:
         asked = min(size, left)
-        block = sound.read(asked, dtype="float32", always_2d=True)
+        block = sound.next_frames(asked)
         if len(block):
             yield block
         if len(block) < asked:
@@ -106,7 +127,7 @@ def window_frames(rate: int) -> int:
 
 
 def to_mono(block: np.ndarray) -> np.ndarray:
-    """Mean of the channels, for two of them ``0.5 * (left + right)``.
+    """Mean of the channels, with the bits of ``np.mean``.
 
     Parameters
     ----------
@@ -116,7 +137,11 @@ def to_mono(block: np.ndarray) -> np.ndarray:
     -------
     np.ndarray [shape=(n,), dtype=float32]
     """
-    return block[:, 0] if block.shape[1] == 1 else block.mean(axis=1)
+    if block.shape[1] == 1:
+        return block[:, 0]
+    if block.shape[1] == 2:  # twenty times as fast
+        return np.float32(0.5) * (block[:, 0] + block[:, 1])
+    return block.mean(axis=1)
 
 
 class Resampler:
@@ -127,11 +152,11 @@ class Resampler:
 
     Parameters
     ----------
-    rate, sr : int > 0 [Hz]
+    rate, sr : number > 0 [Hz]
         sampling rates before and after; where they agree nothing is done
     """
 
-    def __init__(self, rate: int, sr: int) -> None:
+    def __init__(self, rate: float, sr: int) -> None:
         self._ratio = float(sr) / rate
         self._stream = None if rate == sr else soxr.ResampleStream(rate, sr, 1, quality="HQ")
         self._taken = self._given = 0

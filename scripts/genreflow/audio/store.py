@@ -8,10 +8,11 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO
 
 import numpy as np
 import polars as pl
+
+from genreflow.npy import release, write_header
 
 _ITEM = np.dtype("<f4")
 _INDEX = {"track_id": pl.String, "start": pl.Int64, "length": pl.Int64}
@@ -34,7 +35,7 @@ class PcmWriter:
 
     def __enter__(self) -> "PcmWriter":
         self._file = self._path_to_pcm.open("wb")
-        _write_header(self._file, 0)
+        write_header(self._file, _ITEM, 0)
         return self
 
     def append(self, track_id: str, raw: str | Path) -> None:
@@ -60,16 +61,10 @@ class PcmWriter:
     ) -> None:
         with self._file:
             self._file.seek(0)
-            _write_header(self._file, self._length)
+            write_header(self._file, _ITEM, self._length)
         if kind is None:
             index = pl.DataFrame(self._rows, schema=_INDEX, orient="row")
             index.write_parquet(self._path_to_index)
-
-
-def _write_header(file: BinaryIO, length: int) -> None:
-    """A header that is as long for every length: numpy leaves room for it to grow."""
-    header = {"descr": _ITEM.str, "fortran_order": False, "shape": (length,)}
-    np.lib.format.write_array_header_1_0(file, header)
 
 
 def read_pcm(
@@ -86,7 +81,7 @@ def read_pcm(
     ------
     track_id, y
         in the order of the index; y : np.ndarray [shape=(n,), dtype=float32], a read-only view of
-        the mapped file
+        the mapped file, of which no more than one track stays in memory
     """
     index = pl.read_parquet(path_to_index)
     if index.is_empty():
@@ -94,3 +89,4 @@ def read_pcm(
     pcm = np.load(path_to_pcm, mmap_mode="r")
     for track_id, start, length in index.iter_rows():
         yield track_id, np.asarray(pcm[start : start + length])
+        release(pcm)

@@ -163,9 +163,9 @@ def _read(sound: Sound, excerpt: Excerpt, measure: Measure, job: Job) -> bool:
 
 
 def _refuse_not_finite(block: np.ndarray, before: int, rate: int) -> None:
-    finite = np.isfinite(block).all(axis=1)
+    finite = np.isfinite(block)
     if not finite.all():
-        at = (before + int(np.argmin(finite))) / rate
+        at = (before + int(np.argmin(finite.all(axis=1)))) / rate
         raise Refused(f"NaN or infinity among its samples, the first at {at:.2f} s")
 
 
