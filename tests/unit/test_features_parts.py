@@ -13,12 +13,18 @@ from genreflow.features.descriptors import (
     rolloff,
     zero_crossing_rate,
 )
-from genreflow.features.hpss import harmonic_mask
-from genreflow.features.median import running_median
-from genreflow.features.representations import chroma_stft, mel_spectrogram, mfcc
+from genreflow.features.hpss import harmonic_spectra
+from genreflow.features.median import RunningMedian, median_network, network_source
+from genreflow.features.mel import mel
 from genreflow.features.rhythm import onset_strength, tempo
-from genreflow.features.spectrum import stft
-from genreflow.features.tuning import estimate_tuning, pitch_tuning, spectral_peaks
+from genreflow.features.spectrum import BLOCK, blocks, stft
+from genreflow.features.summary import Moments
+from genreflow.features.tuning import (
+    TuningEstimate,
+    estimate_tuning,
+    pitch_tuning,
+    spectral_peaks,
+)
 
 SR = 22050
 
@@ -37,11 +43,41 @@ def magnitude(y):
     return np.abs(stft(y))
 
 
+def running_median(rows: np.ndarray) -> np.ndarray:
+    """Medians of 31 rows, the ends reflected; as many columns at once as are compiled anyway."""
+    running = RunningMedian(len(rows), columns=BLOCK)
+    medians = []
+    for i in range(0, rows.shape[1], BLOCK):
+        columns = rows[:, i : i + BLOCK]
+        padded = np.pad(columns, ((running.around, running.around), (0, 0)), mode="symmetric")
+        running.rows[:, : columns.shape[1]] = padded
+        medians.append(running.medians()[:, : columns.shape[1]].copy())
+    return np.hstack(medians)
+
+
 def median_by_definition(rows: np.ndarray) -> np.ndarray:
     """For few rows scipy is no oracle: with under 15 it reads memory beyond the array."""
     n = len(rows)
     index = (np.arange(n)[:, np.newaxis] + np.arange(-15, 16)) % (2 * n)
     return np.median(rows[np.where(index < n, index, 2 * n - 1 - index)], axis=1)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.integers(1, 50).map(lambda half: 2 * half + 1),
+    st.integers(0, 60),
+    st.sampled_from([2, 10, 1 << 24]),
+    st.integers(0, 2**32 - 1),
+)
+def test_network_of_any_width_is_scipys_median_filter(width, more, levels, seed):
+    n, m, together = width + more, 3, len(median_network(width).medians)
+    rows = np.random.default_rng(seed).integers(0, levels, (n, m)).astype(np.float32)
+    padded = np.pad(rows, ((width // 2, width // 2 + together), (0, 0)), mode="symmetric")
+    medians = np.empty((-(-n // together) * together, m), np.float32)
+    namespace = {}
+    exec(network_source(width, m), namespace)
+    namespace[f"median_of_{width}"](padded.reshape(-1), medians.reshape(-1))
+    assert np.array_equal(medians[:n], ndimage.median_filter(rows, (width, 1), mode="reflect"))
 
 
 @settings(max_examples=100, deadline=None)
@@ -72,6 +108,18 @@ def test_running_median_of_zeros_and_ones_in_every_place():
         assert np.array_equal(running_median(rows), median_by_definition(rows))
 
 
+def harmonic_part(spectrum: np.ndarray, magnitude: np.ndarray) -> np.ndarray:
+    cut = blocks(len(spectrum))
+    parts = harmonic_spectra((spectrum[block], magnitude[block]) for block in cut)
+    return np.concatenate([part.copy() for part in parts])
+
+
+def harmonic_mask(magnitude: np.ndarray) -> np.ndarray:
+    part = harmonic_part(np.ones(magnitude.shape, np.complex64), magnitude)
+    assert not part.imag.any()
+    return part.real
+
+
 def test_harmonic_mask(magnitude):
     magnitude = magnitude.copy()
     magnitude[40:90] = 0
@@ -79,6 +127,23 @@ def test_harmonic_mask(magnitude):
     mask = harmonic_mask(magnitude)
     np.testing.assert_allclose(mask, expected.T, atol=1e-6)
     np.testing.assert_allclose(1 - mask, rest.T, atol=1e-6)
+
+
+@pytest.mark.parametrize("n", [1, 2, 7, 14, 15, 16, 31, 47, 48, 49, 50, 62, 63, 64, 96, 97, 111])
+def test_harmonic_part_of_few_frames_and_at_the_ends_of_blocks(n):
+    rng = np.random.default_rng(n)
+    spectrum = rng.normal(size=(n, 2050)).astype(np.float32).view(np.complex64)
+    magnitude = np.abs(spectrum)
+    harmonic = median_by_definition(magnitude)
+    percussive = median_by_definition(magnitude.T).T
+    expected = spectrum * (harmonic**2 / (harmonic**2 + percussive**2))
+    np.testing.assert_allclose(harmonic_part(spectrum, magnitude), expected, rtol=1e-6)
+
+
+def test_harmonic_mask_keeps_its_precision_at_any_scale(magnitude):
+    mask = harmonic_mask(magnitude)
+    for scale in (2.0**-100, 2.0**100):
+        assert np.array_equal(harmonic_mask(magnitude * np.float32(scale)), mask)
 
 
 def test_harmonic_mask_tells_tones_from_clicks():
@@ -106,6 +171,15 @@ def test_estimate_tuning(magnitude, sr):
         assert estimate_tuning(spectrum, sr=sr) == librosa.estimate_tuning(S=spectrum.T, sr=sr)
 
 
+@pytest.mark.parametrize("times", [1, 70])
+def test_tuning_of_blocks_is_that_of_all(magnitude, times):
+    estimate = TuningEstimate(sr=SR)
+    for _ in range(times):
+        for block in blocks(len(magnitude)):
+            estimate.add(magnitude[block])
+    assert estimate.tuning() == librosa.estimate_tuning(S=np.tile(magnitude.T, times), sr=SR)
+
+
 @pytest.mark.parametrize("cents", [-40, 0, 30])
 def test_tuning_of_a_chord(cents):
     t = np.arange(SR) / SR
@@ -125,12 +199,19 @@ def test_pitch_tuning():
 @pytest.mark.parametrize("seconds", [0.05, 0.5, 3])
 def test_onset_strength_and_tempo(y, seconds):
     y = y[: int(seconds * SR)]
-    mel = mel_spectrogram(y, sr=SR)
-    expected = librosa.onset.onset_strength(S=mel, sr=SR, aggregate=np.median)
-    envelope = onset_strength(mel.T)
+    bands = mel(y, sr=SR)
+    expected = librosa.onset.onset_strength(S=bands, sr=SR, aggregate=np.median)
+    envelope = onset_strength(bands.T)
     assert np.array_equal(envelope, expected)
     if envelope.any():
         assert tempo(envelope, sr=SR) == librosa.feature.tempo(onset_envelope=envelope, sr=SR)[0]
+
+
+@pytest.mark.parametrize("n_bands", [1, 2, 7, 40, 128, 130])
+def test_onset_strength_of_any_number_of_bands(n_bands):
+    mel = np.random.default_rng(n_bands).integers(-9, 9, (n_bands, 130)).astype(np.float32)
+    expected = librosa.onset.onset_strength(S=mel, sr=SR, aggregate=np.median)
+    assert np.array_equal(onset_strength(mel.T), expected)
 
 
 @settings(max_examples=25, deadline=None)
@@ -182,11 +263,12 @@ def test_rms_and_zero_crossing_rate(y, n):
     assert np.array_equal(zero_crossing_rate(y), librosa.feature.zero_crossing_rate(y)[0])
 
 
-def test_representations(y):
-    feature = librosa.feature
-    mel = librosa.power_to_db(feature.melspectrogram(y=y, sr=SR, pad_mode="reflect"))
-    np.testing.assert_allclose(mel_spectrogram(y, sr=SR), mel, rtol=1e-5, atol=1e-4)
-    cepstrum = feature.mfcc(y=y, sr=SR, pad_mode="reflect")
-    np.testing.assert_allclose(mfcc(y, sr=SR), cepstrum, rtol=1e-5, atol=1e-3)
-    chroma = feature.chroma_stft(y=y, sr=SR, pad_mode="reflect")
-    np.testing.assert_allclose(chroma_stft(y, sr=SR), chroma, rtol=1e-5, atol=1e-6)
+@settings(deadline=None)
+@given(st.lists(st.integers(1, 50), min_size=1, max_size=5), st.sampled_from([0, 1, 1e4]))
+def test_moments_of_parts_are_those_of_all(lengths, offset):
+    values = (np.random.default_rng(0).normal(size=sum(lengths)) + offset).astype(np.float32)
+    moments = Moments()
+    for part in np.split(values, np.cumsum(lengths)[:-1]):
+        moments.add(part)
+    assert moments.mean == pytest.approx(values.mean(dtype=np.float64), rel=1e-12)
+    assert moments.var == pytest.approx(values.var(dtype=np.float64), rel=1e-9)

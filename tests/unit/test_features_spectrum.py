@@ -9,11 +9,14 @@ import scipy.signal
 from genreflow.errors import GenreflowError
 from genreflow.features.filters import chroma_filters, dct_filters, mel_filters
 from genreflow.features.spectrum import (
+    BLOCK,
     fft_frequencies,
     hann,
     istft,
+    power_spectra,
     power_to_db,
     require_audio,
+    spectra,
     stft,
 )
 
@@ -32,6 +35,29 @@ def test_hann_has_the_bits_of_scipy(length):
 def test_stft_has_the_bits_of_librosa(n):
     expected = librosa.stft(noise(n), pad_mode="reflect")
     assert np.array_equal(stft(noise(n)), expected.T)
+
+
+@pytest.mark.parametrize(("hop", "pad_mode"), [(256, "constant"), (300, "reflect")])
+def test_stft_with_other_hops_and_ends(hop, pad_mode):
+    expected = librosa.stft(noise(30000), hop_length=hop, pad_mode=pad_mode)
+    assert np.array_equal(stft(noise(30000), hop=hop, pad_mode=pad_mode), expected.T)
+
+
+def test_a_block_stays_until_the_one_after_the_next():
+    y = noise(512 * 150)
+    whole, before = stft(y), None
+    for frames, block in spectra(y):
+        if before is not None:
+            assert np.array_equal(before, whole[: frames.start][-len(before) :])
+        before = block
+
+
+def test_power_spectra_from_a_frame_on():
+    y = noise(512 * 150)
+    whole = np.abs(stft(y)) ** 2
+    for first in (0, BLOCK, 2 * BLOCK):
+        parts = [part.copy() for _, part in power_spectra(y, first=first)]
+        assert np.array_equal(np.concatenate([whole[:first], *parts]), whole)
 
 
 @pytest.mark.parametrize("n", [1025, 2047, 22050, 66151])

@@ -1,6 +1,11 @@
 """The 57 statistics against the published table, and against librosa on made signals."""
 
+import json
+import os
+import subprocess
+import sys
 import warnings
+from pathlib import Path
 
 import librosa
 import numpy as np
@@ -8,7 +13,9 @@ import polars as pl
 import pytest
 import soundfile
 
+import genreflow
 from genreflow.errors import GenreflowError
+from genreflow.features.spectrum import BLOCK
 from genreflow.features.summary import summary
 
 # Made by an older separation; the means are those of audio without offset, and so near zero.
@@ -116,6 +123,10 @@ def test_made_signals(name, n, sr):
         # beyond them, and gives other numbers each time, or NaN.
         for key in NOT_COMPARED:
             del ours[key]
+    assert_equal(ours, theirs, y)
+
+
+def assert_equal(ours: dict[str, float], theirs: dict[str, float], y: np.ndarray) -> None:
     exact = ("zero_crossing_rate_mean", "zero_crossing_rate_var", "rolloff_mean", "tempo")
     for key in exact:
         assert ours[key] == pytest.approx(theirs[key], rel=1e-12), key
@@ -147,6 +158,75 @@ def test_harmonic_and_percussive_means_add_up_to_that_of_the_audio():
     ours = summary(y, sr=22050)
     total = ours["harmony_mean"] + ours["perceptr_mean"]
     assert total == pytest.approx(y.mean(dtype=np.float64), rel=1e-6)
+
+
+@pytest.mark.parametrize("genre", ["blues", "classical", "disco", "metal", "reggae"])
+def test_music(shared_data, genre):
+    clip = sorted((shared_data / "gtzan100" / "genres" / genre).glob("*.wav"))[0]
+    y, sr = soundfile.read(clip, frames=200_000, dtype="float32")
+    ours, theirs = summary(y, sr=sr), librosa_summary(y, sr)
+    for key in ("rolloff_mean", "rolloff_var"):
+        assert ours[key] == pytest.approx(theirs[key], rel=1e-12), key
+    assert_equal(ours, theirs, y)
+
+
+def test_what_is_not_kept_is_computed_again(monkeypatch):
+    y = made_signals(512 * 300, 22050)["noise"]
+    expected = summary(y, sr=22050)
+    monkeypatch.setattr("genreflow.features.summary.KEPT", 2 * BLOCK)
+    assert summary(y, sr=22050) == expected
+
+
+def run_python(code: str, *arguments: str, **environment: str) -> str:
+    """What a new process prints."""
+    scripts = Path(genreflow.__file__).parents[1]
+    run = subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        env=os.environ | {"PYTHONPATH": str(scripts)} | environment,
+        capture_output=True,
+        text=True,
+    )
+    assert run.returncode == 0, run.stderr
+    return run.stdout
+
+
+def test_the_same_without_compilation(tmp_path):
+    signals = made_signals(22050, 22050)
+    np.save(tmp_path / "y.npy", signals["clicks"] + signals["noise"])
+    code = """
+import json, sys
+import numpy as np
+from genreflow.features.summary import summary
+print(json.dumps(summary(np.load(sys.argv[1]), sr=22050)))
+"""
+    plain = json.loads(run_python(code, str(tmp_path / "y.npy"), NUMBA_DISABLE_JIT="1"))
+    compiled = summary(np.load(tmp_path / "y.npy"), sr=22050)
+    for key, value in compiled.items():
+        # The means of audio and of cepstra are near zero.
+        nearly_zero = 1e-7 if key.endswith("_mean") else 0
+        assert plain[key] == pytest.approx(value, rel=1e-6, abs=nearly_zero), key
+
+
+def test_a_long_track_takes_little_memory(tmp_path):
+    code = """
+import resource, sys
+import numpy as np
+from genreflow.features.summary import summary
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
+path = sys.argv[1]
+short = np.random.default_rng(0).normal(0, 0.1, 66150).astype(np.float32)
+np.tile(short, 400).tofile(path)
+short.flags.writeable = False
+summary(short, sr=22050)
+before = peak()
+y = np.asarray(np.memmap(path, np.float32, mode="r"))
+summary(y, sr=22050)
+print(peak() - before, y.nbytes / 2**20)
+"""
+    # 20 minutes are 101 MB of audio, of which the system keeps as many pages as it likes.
+    growth, audio = map(float, run_python(code, str(tmp_path / "y")).split())
+    assert growth - audio < 150
 
 
 def test_too_short_to_be_reflected():

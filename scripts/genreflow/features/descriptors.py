@@ -2,9 +2,16 @@
 
 import numpy as np
 
-from genreflow.features.spectrum import HOP, N_FFT, blocks, fft_frequencies
+from genreflow.features.kernel import kernel
+from genreflow.features.spectrum import HOP, N_FFT, blocks, fft_frequencies, n_frames, samples
 
-ROLLOFF = 0.85
+# Hops in a frame.
+PER_FRAME = N_FFT // HOP
+
+ROLLOFF = np.float32(0.85)
+
+# A frame whose magnitudes sum up to less is silent.
+TINY = np.finfo(np.float32).tiny
 
 # Samples this near to zero have no sign.
 ZERO = np.float32(1e-10)
@@ -37,17 +44,38 @@ def centroid_and_bandwidth(S: np.ndarray, *, sr: int) -> tuple[np.ndarray, np.nd
     --------
     librosa.feature.spectral_centroid, librosa.feature.spectral_bandwidth
     """
-    frequencies = fft_frequencies(sr=sr)
-    centroid, variance = np.empty(len(S)), np.empty(len(S))
-    for block in blocks(len(S)):
-        weights = S[block].astype(np.float64)
-        total = weights.sum(axis=1, keepdims=True)
-        total[total < np.finfo(S.dtype).tiny] = 1
-        weights /= total
-        centroid[block] = weights @ frequencies
-        deviation = frequencies - centroid[block, np.newaxis]
-        variance[block] = np.einsum("ij,ij->i", weights, deviation**2)
-    return centroid, np.sqrt(variance)
+    centroid, bandwidth = np.empty((2, len(S)))
+    _centroid_and_bandwidth(S, fft_frequencies(sr=sr), centroid, bandwidth)
+    return centroid, bandwidth
+
+
+@kernel
+def _centroid_and_bandwidth(S, frequencies, centroid, bandwidth):
+    for t in range(len(S)):
+        total, first = _moments(S[t], frequencies)
+        if total < TINY:
+            total = 1.0
+        centroid[t] = first / total
+        bandwidth[t] = np.sqrt(_spread(S[t], frequencies, centroid[t]) / total)
+
+
+@kernel(relaxed=True)
+def _moments(weights, values):
+    total, first = 0.0, 0.0
+    for k in range(len(values)):
+        weight = np.float64(weights[k])
+        total += weight
+        first += weight * values[k]
+    return total, first
+
+
+@kernel(relaxed=True)
+def _spread(weights, values, centre):
+    spread = 0.0
+    for k in range(len(values)):
+        distance = values[k] - centre
+        spread += np.float64(weights[k]) * (distance * distance)
+    return spread
 
 
 def rolloff(S: np.ndarray, *, sr: int) -> np.ndarray:
@@ -68,13 +96,34 @@ def rolloff(S: np.ndarray, *, sr: int) -> np.ndarray:
     --------
     librosa.feature.spectral_rolloff : equal
     """
-    # Summed in single precision, from low to high, as librosa does: in double precision a frame
-    # in ten thousand falls into the next bin.
     below = np.empty(len(S), np.intp)
-    for block in blocks(len(S)):
-        sums = np.cumsum(S[block], axis=1)
-        below[block] = np.count_nonzero(sums < np.float32(ROLLOFF) * sums[:, -1:], axis=1)
+    _count_below(S, np.empty((4, S.shape[1]), np.float32), below)
     return fft_frequencies(sr=sr)[below]
+
+
+@kernel
+def _count_below(S, sums, below):
+    """Count the bins of each frame before its magnitudes have summed up to the threshold.
+
+    They are summed in single precision, from low to high, as librosa does: in double precision a
+    frame in ten thousand falls into the next bin. Each sum must wait for the one before, so four
+    frames are summed side by side.
+    """
+    last = len(S) - 1
+    for t in range(0, len(S), 4):
+        a, b, c, d = S[t], S[min(t + 1, last)], S[min(t + 2, last)], S[min(t + 3, last)]
+        sum_a = sum_b = sum_c = sum_d = np.float32(0)
+        for k in range(len(a)):
+            sum_a += a[k]
+            sum_b += b[k]
+            sum_c += c[k]
+            sum_d += d[k]
+            sums[0, k] = sum_a
+            sums[1, k] = sum_b
+            sums[2, k] = sum_c
+            sums[3, k] = sum_d
+        for i in range(min(4, len(S) - t)):
+            below[t + i] = np.searchsorted(sums[i], ROLLOFF * sums[i, -1])
 
 
 def rms(y: np.ndarray) -> np.ndarray:
@@ -93,11 +142,22 @@ def rms(y: np.ndarray) -> np.ndarray:
     --------
     librosa.feature.rms : the same with ``pad_mode="reflect"``
     """
-    padded = np.pad(y, N_FFT // 2, mode="reflect")
-    hops = padded[: len(padded) // HOP * HOP].reshape(-1, HOP)
-    energy = np.einsum("ij,ij->i", hops, hops, dtype=np.float64)
-    per_frame = np.lib.stride_tricks.sliding_window_view(energy, N_FFT // HOP).sum(axis=1)
-    return np.sqrt(per_frame / N_FFT)
+    energy = np.empty(n_frames(len(y)) + PER_FRAME - 1)
+    for hops in blocks(len(energy)):
+        start, stop = (hop * HOP - N_FFT // 2 for hop in (hops.start, hops.stop))
+        _sum_squares(samples(y, start, stop, pad_mode="reflect"), energy[hops])
+    return np.sqrt(_over_frames(energy) / N_FFT)
+
+
+@kernel(relaxed=True)
+def _sum_squares(excerpt, energy):
+    """Sum up the squares of each hop of an excerpt."""
+    for hop in range(len(energy)):
+        piece = excerpt[hop * HOP : (hop + 1) * HOP]
+        total = 0.0
+        for i in range(len(piece)):
+            total += np.float64(piece[i]) * np.float64(piece[i])
+        energy[hop] = total
 
 
 def zero_crossing_rate(y: np.ndarray) -> np.ndarray:
@@ -119,7 +179,33 @@ def zero_crossing_rate(y: np.ndarray) -> np.ndarray:
     --------
     librosa.feature.zero_crossing_rate : equal
     """
-    negative = np.pad(y, N_FFT // 2, mode="edge") < -ZERO
-    crossings = np.concatenate(([0], np.cumsum(negative[1:] != negative[:-1])))
-    starts = HOP * np.arange(1 + len(y) // HOP)
-    return (crossings[starts + N_FFT - 1] - crossings[starts]) / N_FFT
+    crossings, at_start = np.empty((2, n_frames(len(y)) + PER_FRAME - 1), np.int64)
+    _count_crossings(y, crossings, at_start)
+    # The sample before a frame is not its own.
+    inside = _over_frames(crossings) - at_start[: 1 - PER_FRAME]
+    return inside / N_FFT
+
+
+@kernel
+def _count_crossings(y, crossings, at_start):
+    """Count the samples of each hop whose sign is not that of the one before, and its first."""
+    for hop in range(len(crossings)):
+        start = hop * HOP - N_FFT // 2
+        first, end = max(start, 1), min(start + HOP, len(y))
+        crossings[hop] = at_start[hop] = 0
+        if first < end:
+            crossings[hop] = _count_differing(y[first:end], y[first - 1 : end - 1])
+            at_start[hop] = first == start and (y[start] < -ZERO) != (y[start - 1] < -ZERO)
+
+
+@kernel
+def _count_differing(samples, before):
+    count = 0
+    for i in range(len(samples)):
+        count += (samples[i] < -ZERO) != (before[i] < -ZERO)
+    return count
+
+
+def _over_frames(of_hops: np.ndarray) -> np.ndarray:
+    """Of each frame, the sum over its hops."""
+    return np.lib.stride_tricks.sliding_window_view(of_hops, PER_FRAME).sum(axis=1)

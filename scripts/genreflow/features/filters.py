@@ -82,13 +82,15 @@ def mel_filters(*, sr: int, n_fft: int = N_FFT, n_mels: int = 128) -> np.ndarray
 
 
 @functools.cache
-def chroma_filters(*, sr: int, n_fft: int = N_FFT, tuning: float = 0.0) -> np.ndarray:
-    """From the bins of a spectrum to the twelve pitch classes, C first [#]_.
+def chroma_filters(
+    *, sr: int, n_fft: int = N_FFT, n_chroma: int = 12, tuning: float = 0.0
+) -> np.ndarray:
+    """From the bins of a spectrum to the pitch classes, C first [#]_.
 
-    A bin at ``p`` semitones gives ``exp(-2 * (d / w) ** 2)`` to the class at the circular distance
-    ``d`` semitones, where ``w`` is the spacing of the bins (at least one semitone); the twelve
-    shares have unit Euclidean norm, and are then weighted by ``exp(-((octave - 5) / 2) ** 2 / 2)``,
-    for most notes lie around the fifth octave.
+    The step from class to class is a semitone where there are twelve. A bin gives
+    ``exp(-2 * (d / w) ** 2)`` to the class at the circular distance ``d`` steps, where ``w`` is the
+    spacing of the bins (at least one step); its shares have unit Euclidean norm, and are then
+    weighted by ``exp(-((octave - 5) / 2) ** 2 / 2)``, for most notes lie around the fifth octave.
 
     .. [#] Ellis, D. P. W. "Chroma feature analysis and synthesis." Columbia University (2007).
 
@@ -98,28 +100,31 @@ def chroma_filters(*, sr: int, n_fft: int = N_FFT, tuning: float = 0.0) -> np.nd
         sampling rate
     n_fft : int > 0
         length of the frame in samples
-    tuning : float in [-0.5, 0.5) [semitones]
+    n_chroma : int, a multiple of 12
+        number of pitch classes
+    tuning : float in [-0.5, 0.5) [steps]
         how far the music's A4 is from 440 Hz
 
     Returns
     -------
-    np.ndarray [shape=(12, 1 + n_fft // 2), dtype=float32], read-only
+    np.ndarray [shape=(n_chroma, 1 + n_fft // 2), dtype=float32], read-only
 
     See Also
     --------
     librosa.filters.chroma : equal
     """
     frequencies = sr * np.arange(1, n_fft) / n_fft
-    semitones = 12 * np.log2(frequencies / (C0_HZ * 2 ** (tuning / 12)))
+    steps = n_chroma * np.log2(frequencies / (C0_HZ * 2 ** (tuning / n_chroma)))
     # The bin at 0 Hz has no pitch: it is put an octave and a half under the first.
-    semitones = np.concatenate(([semitones[0] - 18], semitones))
-    spacing = np.append(np.maximum(np.diff(semitones), 1), 1)
+    steps = np.concatenate(([steps[0] - 1.5 * n_chroma], steps))
+    spacing = np.append(np.maximum(np.diff(steps), 1), 1)
 
-    distance = (semitones - np.arange(12)[:, np.newaxis] + 6) % 12 - 6
+    half = n_chroma // 2
+    distance = (steps - np.arange(n_chroma)[:, np.newaxis] + half) % n_chroma - half
     shares = np.exp(-2 * (distance / spacing) ** 2)
     shares /= np.sqrt(np.sum(shares**2, axis=0))
-    shares *= np.exp(-0.5 * ((semitones / 12 - 5) / 2) ** 2)
-    from_a_to_c = np.roll(shares, -3, axis=0)
+    shares *= np.exp(-0.5 * ((steps / n_chroma - 5) / 2) ** 2)
+    from_a_to_c = np.roll(shares, -n_chroma // 4, axis=0)
     return _read_only(from_a_to_c[:, : 1 + n_fft // 2].astype(np.float32))
 
 

@@ -4,15 +4,21 @@ A kernel works on arrays that its caller made, and gives back nothing that needs
 give the same numbers, up to the last digits, when it is not compiled (NUMBA_DISABLE_JIT=1).
 """
 
+import fcntl
 import functools
 import hashlib
+import logging
 import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+import llvmlite.binding
 import numba
+import numpy as np
 from numba.core import config
+
+log = logging.getLogger("genreflow")
 
 # What a compiler may assume so that loops become vector instructions: sums in any order, no NaN.
 RELAXED = {"reassoc", "contract", "nsz", "nnan", "arcp"}
@@ -70,3 +76,44 @@ def cache_folder() -> Path:
         if os.access(folder, os.W_OK):
             return folder
     return Path(tempfile.mkdtemp(prefix="genreflow-"))
+
+
+def compile_once(name: str, use: Callable[[np.ndarray], object], *, n: int) -> None:
+    """Have kernels compiled by the first process that needs them, while the others wait for it.
+
+    Without it, jobs that start together would all compile the same. Where it does not work, they
+    do so, and nothing else is lost.
+
+    Parameters
+    ----------
+    name : str
+        what the kernels belong to
+    use : callable
+        calls them all, for audio [shape=(n,), dtype=float32]
+    n : int > 0
+        samples of noise to call it with
+    """
+    if config.DISABLE_JIT:
+        return
+    machine = f"{llvmlite.binding.get_host_cpu_name()} numba {numba.__version__}"
+    done = cache_folder() / f"{name} {machine}.compiled"
+    try:
+        if done.exists():
+            return
+        with (cache_folder() / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not done.exists():
+                _try(use, n)
+                done.touch()
+    except OSError as error:
+        log.info("kernels of %s are not compiled beforehand: %s", name, error)
+
+
+def _try(use: Callable[[np.ndarray], object], n: int) -> None:
+    """Call a function with noise; what it cannot do with that, it will tell where it matters."""
+    y = np.random.default_rng(0).normal(0, 0.1, n).astype(np.float32)
+    y.flags.writeable = False  # as the audio of tracks: kernels are compiled for that
+    try:
+        use(y)
+    except Exception as error:
+        log.info("not all kernels are compiled beforehand: %s", error)

@@ -1,13 +1,19 @@
 """Onsets and tempo."""
 
+import functools
+
 import numpy as np
 from scipy import fft
 
-from genreflow.features.spectrum import HOP, N_FFT, hann
+from genreflow.features.kernel import kernel
+from genreflow.features.spectrum import BLOCK, HOP, N_FFT, blocks, hann
 
 # Tempo is looked for in stretches of eight seconds, around 120 BPM, give or take an octave.
 STRETCH = 8.0
 START, SPREAD, FASTEST = 120.0, 1.0, 320.0
+
+# A stretch of less energy holds no onset.
+TINY = np.finfo(np.float64).tiny
 
 
 def onset_strength(mel_db: np.ndarray) -> np.ndarray:
@@ -28,11 +34,52 @@ def onset_strength(mel_db: np.ndarray) -> np.ndarray:
     --------
     librosa.onset.onset_strength : equal, with ``aggregate=np.median``
     """
-    growth = np.maximum(0, np.diff(mel_db, axis=0))
-    delay = 1 + N_FFT // (2 * HOP)
-    envelope = np.zeros(len(mel_db), mel_db.dtype)
-    envelope[delay:] = np.median(growth, axis=1)[: len(envelope) - delay]
+    envelope = np.zeros(len(mel_db), np.float32)
+    n_bands, delay = mel_db.shape[1], 1 + N_FFT // (2 * HOP)
+    growth = np.zeros((n_bands, BLOCK), np.float32)
+    for block in blocks(len(mel_db) - delay):
+        now, before = mel_db[block.start + 1 : block.stop + 1], mel_db[block]
+        rows = growth[:, : len(now)]
+        np.maximum(np.subtract(now.T, before.T, out=rows), 0, out=rows)
+        _exchange(growth, _sorting_network(n_bands))
+        middle = (rows[(n_bands - 1) // 2] + rows[n_bands // 2]) / 2
+        envelope[block.start + delay : block.stop + delay] = middle
     return envelope
+
+
+@kernel
+def _exchange(rows, pairs):
+    """Put pairs of rows in order, one after the other, in every column by itself."""
+    for k in range(len(pairs)):
+        a, b = rows[pairs[k, 0]], rows[pairs[k, 1]]
+        for i in range(len(a)):
+            a[i], b[i] = min(a[i], b[i]), max(a[i], b[i])
+
+
+@functools.cache
+def _sorting_network(n: int) -> np.ndarray:
+    """Exchanges that sort n numbers (Batcher's merge exchange), as far as the middle needs them.
+
+    Returns
+    -------
+    np.ndarray [shape=(n_exchanges, 2), dtype=uintp]
+        of the lower and the higher place
+    """
+    halves = [1 << i for i in range((n - 1).bit_length())]
+    pairs = [
+        (a, a + step)
+        for half in halves
+        for step in (half >> i for i in range(half.bit_length()))
+        for start in range(step % half, n - step, 2 * step)
+        for a in range(start, min(start + step, n - step))
+        if a // (2 * half) == (a + step) // (2 * half)
+    ]
+    needed, kept = {(n - 1) // 2, n // 2}, []
+    for pair in reversed(pairs):
+        if needed.intersection(pair):
+            needed.update(pair)
+            kept.append(pair)
+    return np.array(kept[::-1], np.uintp).reshape(-1, 2)
 
 
 def tempo(envelope: np.ndarray, *, sr: int) -> float:
@@ -74,13 +121,35 @@ def tempo(envelope: np.ndarray, *, sr: int) -> float:
 def _mean_autocorrelation(envelope: np.ndarray, length: int) -> np.ndarray:
     """Autocorrelation of windowed stretches, each scaled to 1 at lag 0, then averaged."""
     padded = np.pad(envelope, length // 2, mode="linear_ramp", end_values=0)
-    stretches = np.lib.stride_tricks.sliding_window_view(padded, length)[: len(envelope)]
-    stretches = stretches * hann(length)
-    energy = np.einsum("ij,ij->i", stretches, stretches)
-    audible = energy >= np.finfo(energy.dtype).tiny
+    n_padded = fft.next_fast_len(2 * length - 1, real=True)
+    stretches = np.zeros((BLOCK, n_padded))
+    power = np.zeros(n_padded // 2 + 1)
+    for block in blocks(len(envelope)):
+        k = block.stop - block.start
+        _scaled_stretches(padded[block.start :], hann(length), stretches[:k])
+        _add_power(fft.rfft(stretches[:k], axis=1), power)
     # A mean of autocorrelations is the inverse transform of the mean power spectrum: one instead
     # of one per frame.
-    n_padded = fft.next_fast_len(2 * length - 1, real=True)
-    spectra = fft.rfft(stretches[audible], n=n_padded, axis=1)
-    power = (spectra.real**2 + spectra.imag**2).T @ (1 / energy[audible]) / len(envelope)
-    return fft.irfft(power, n=n_padded)[:length]
+    return fft.irfft(power / len(envelope), n=n_padded)[:length]
+
+
+@kernel(relaxed=True)
+def _scaled_stretches(envelope, window, stretches):
+    """Windowed stretches, a frame apart, scaled to an energy of 1; those without stay 0."""
+    for t in range(len(stretches)):
+        piece, stretch = envelope[t : t + len(window)], stretches[t]
+        energy = 0.0
+        for i in range(len(window)):
+            stretch[i] = piece[i] * window[i]
+            energy += stretch[i] * stretch[i]
+        scale = 1.0 / np.sqrt(energy) if energy >= TINY else 0.0
+        for i in range(len(window)):
+            stretch[i] *= scale
+
+
+@kernel
+def _add_power(spectra, power):
+    for t in range(len(spectra)):
+        spectrum = spectra[t]
+        for k in range(len(power)):
+            power[k] += spectrum[k].real ** 2 + spectrum[k].imag ** 2

@@ -4,18 +4,19 @@ Conventions of this package, stated once:
 
 - audio is mono, float32, shape (n,), in [-1, 1], at `sr` Hz;
 - frames are `N_FFT` samples long, `HOP` apart and centred: frame ``t`` has its middle at sample
-  ``t * HOP``; the audio is continued at both ends by reflection;
+  ``t * HOP``; the audio is continued at both ends, by reflection or by zeros;
 - a spectrum has one row per frame, shape (n_frames, bins), since a frame's bins are read together.
-  Only `genreflow.features.representations` turns its results round, to (bands, n_frames).
+  Only what a feature set gives is turned round, to (bands, n_frames).
 """
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 from scipy import fft
 
 from genreflow.errors import GenreflowError
+from genreflow.features.kernel import kernel
 
 N_FFT = 2048
 HOP = 512
@@ -48,10 +49,17 @@ def require_audio(y: np.ndarray, *, sr: int) -> None:
             f"the audio is {len(y)} samples long; frames of {N_FFT} need more than {N_FFT // 2} "
             f"({N_FFT / 2 / sr:.3f} s at {sr} Hz)"
         )
-    if not np.isfinite(y).all():
+    if not all(np.isfinite(part).all() for part in _parts(y)):
         raise GenreflowError("the audio holds NaN or infinite samples")
 
 
+def _parts(y: np.ndarray) -> Iterator[np.ndarray]:
+    """Audio in parts of three seconds or so: what is made of one is small."""
+    for start in range(0, len(y), 1 << 16):
+        yield y[start : start + (1 << 16)]
+
+
+@functools.cache
 def fft_frequencies(*, sr: int, n_fft: int = N_FFT) -> np.ndarray:
     """Centre frequencies of the bins of a spectrum.
 
@@ -64,9 +72,11 @@ def fft_frequencies(*, sr: int, n_fft: int = N_FFT) -> np.ndarray:
 
     Returns
     -------
-    np.ndarray [shape=(1 + n_fft // 2,), dtype=float64, Hz]
+    np.ndarray [shape=(1 + n_fft // 2,), dtype=float64, Hz], read-only
     """
-    return np.fft.rfftfreq(n_fft, 1 / sr)
+    frequencies = np.fft.rfftfreq(n_fft, 1 / sr)
+    frequencies.flags.writeable = False
+    return frequencies
 
 
 @functools.cache
@@ -89,20 +99,22 @@ def hann(length: int) -> np.ndarray:
     return window
 
 
-def blocks(total: int) -> Iterator[slice]:
+def blocks(total: int, *, first: int = 0) -> Iterator[slice]:
     """Cut frames into blocks.
 
     Parameters
     ----------
     total : int >= 0
         number of frames
+    first : int >= 0
+        frame to begin with; the bits are the same if it is a multiple of `BLOCK`
 
     Yields
     ------
     slice
         of at most `BLOCK` frames
     """
-    for start in range(0, total, BLOCK):
+    for start in range(first, total, BLOCK):
         yield slice(start, min(start + BLOCK, total))
 
 
@@ -131,16 +143,14 @@ def samples(y: np.ndarray, start: int, stop: int, *, pad_mode: str) -> np.ndarra
     n = len(y)
     if start >= 0 and stop <= n:
         return y[start:stop]
-    index = np.arange(start, stop)
     if pad_mode == "constant":
-        inside = (index >= 0) & (index < n)
-        return np.where(inside, y[np.clip(index, 0, n - 1)], np.float32(0))
-    index = np.abs(index)
+        return np.pad(y[max(start, 0) : stop], (max(-start, 0), max(stop - n, 0)))
+    index = np.abs(np.arange(start, stop))
     return y[np.where(index < n, index, 2 * (n - 1) - index)]
 
 
 def spectra(
-    y: np.ndarray, *, hop: int = HOP, pad_mode: str = "reflect"
+    y: np.ndarray, *, hop: int = HOP, pad_mode: str = "reflect", first: int = 0
 ) -> Iterator[tuple[slice, np.ndarray]]:
     """Short-time Fourier transform, block by block, for whoever needs no more at once.
 
@@ -155,46 +165,109 @@ def spectra(
         distance of the frames in samples
     pad_mode : str
         how the ends are continued: ``"reflect"`` or ``"constant"``
+    first : int >= 0
+        frame to begin with; the bits are the same if it is a multiple of `BLOCK`
 
     Yields
     ------
     frames : slice
-        which frames these are, at most `BLOCK`
+        which frames these are: `BLOCK` of them, and at the end what is left
     D : np.ndarray [shape=(k, N_BINS), dtype=complex64]
-        their spectra; the next block is written over them
+        their spectra; the block after the next is written over them
     """
-    total = n_frames(len(y), hop=hop)
-    window = hann(N_FFT)
-    out = np.empty((min(BLOCK, total), N_BINS), np.complex64)
-    for block in blocks(total):
-        first = block.start * hop - N_FFT // 2
-        last = (block.stop - 1) * hop + N_FFT // 2
-        excerpt = samples(y, first, last, pad_mode=pad_mode)
-        framed = np.lib.stride_tricks.sliding_window_view(excerpt, N_FFT)[::hop]
-        D = out[: block.stop - block.start]
-        D[:] = fft.rfft(framed * window, axis=1, overwrite_x=True)
-        yield block, D
+    now, before = np.empty((2, min(BLOCK, n_frames(len(y), hop=hop)), N_BINS), np.complex64)
+    for block, X in transforms(y, hop=hop, pad_mode=pad_mode, first=first):
+        now, before = before, now
+        now[: len(X)] = X
+        yield block, now[: len(X)]
 
 
-def power_spectra(
-    y: np.ndarray, *, hop: int = HOP, pad_mode: str = "reflect"
+def transforms(
+    y: np.ndarray, *, hop: int = HOP, pad_mode: str = "reflect", first: int = 0
 ) -> Iterator[tuple[slice, np.ndarray]]:
-    """Power spectra of the audio, block by block.
+    """The same in double precision, as the transform gives it, before it is rounded.
 
     Parameters
     ----------
-    y, hop, pad_mode
+    y, hop, pad_mode, first
         as for `spectra`
 
     Yields
     ------
     frames : slice
-        which frames these are, at most `BLOCK`
+        which frames these are
+    X : np.ndarray [shape=(k, N_BINS), dtype=complex128]
+        their spectra; the next block is written over them
+    """
+    total = n_frames(len(y), hop=hop)
+    framed = np.empty((min(BLOCK, total), N_FFT))
+    X = np.empty((len(framed), N_BINS), np.complex128)
+    for block in blocks(total, first=first):
+        k = block.stop - block.start
+        start = block.start * hop - N_FFT // 2
+        excerpt = samples(y, start, start + (k - 1) * hop + N_FFT, pad_mode=pad_mode)
+        _window(excerpt, hop, hann(N_FFT), framed[:k])
+        # numpy's has the bits of scipy's, and needs no new memory.
+        yield block, np.fft.rfft(framed[:k], axis=1, out=X[:k])
+
+
+@kernel
+def _window(excerpt, hop, window, framed):
+    """Cut an excerpt into frames under a window."""
+    for t in range(len(framed)):
+        piece, frame = excerpt[t * hop : t * hop + len(window)], framed[t]
+        for i in range(len(window)):
+            frame[i] = piece[i] * window[i]
+
+
+def power_spectra(
+    y: np.ndarray, *, hop: int = HOP, pad_mode: str = "reflect", first: int = 0
+) -> Iterator[tuple[slice, np.ndarray]]:
+    """Power spectra of the audio, block by block.
+
+    Parameters
+    ----------
+    y, hop, pad_mode, first
+        as for `spectra`
+
+    Yields
+    ------
+    frames : slice
+        which frames these are
     P : np.ndarray [shape=(k, N_BINS), dtype=float32]
         ``abs(D) ** 2``; the next block is written over them
     """
-    for block, D in spectra(y, hop=hop, pad_mode=pad_mode):
-        yield block, np.abs(D) ** 2
+    P = np.empty((min(BLOCK, n_frames(len(y), hop=hop)), N_BINS), np.float32)
+    for block, D in spectra(y, hop=hop, pad_mode=pad_mode, first=first):
+        yield block, np.square(np.abs(D, out=P[: len(D)]), out=P[: len(D)])
+
+
+def power(X: np.ndarray) -> np.ndarray:
+    """Power of spectra that were not rounded: quicker than by their magnitude.
+
+    For all but those who look for peaks in a flat spectrum, where the last digit counts, it is the
+    same.
+
+    Parameters
+    ----------
+    X : np.ndarray [shape=(k, N_BINS), dtype=complex128]
+        see `transforms`
+
+    Returns
+    -------
+    P : np.ndarray [shape=(k, N_BINS), dtype=float32]
+    """
+    P = np.empty(X.shape, np.float32)
+    _power(X, P)
+    return P
+
+
+@kernel
+def _power(X, P):
+    for t in range(len(X)):
+        x, p = X[t], P[t]
+        for k in range(len(p)):
+            p[k] = x[k].real * x[k].real + x[k].imag * x[k].imag
 
 
 def stft(y: np.ndarray, *, hop: int = HOP, pad_mode: str = "reflect") -> np.ndarray:
@@ -211,10 +284,7 @@ def stft(y: np.ndarray, *, hop: int = HOP, pad_mode: str = "reflect") -> np.ndar
 
 
 def istft(D: np.ndarray, *, length: int) -> np.ndarray:
-    """Inverse of `stft`, by overlap and add with the window of least squared error [#]_.
-
-    .. [#] Griffin, D. W., and Lim, J. S. "Signal estimation from modified short-time Fourier
-        transform." IEEE Transactions on Acoustics, Speech, and Signal Processing 32 (1984).
+    """Inverse of `stft`: see `resynthesis`.
 
     Parameters
     ----------
@@ -226,39 +296,72 @@ def istft(D: np.ndarray, *, length: int) -> np.ndarray:
     -------
     y : np.ndarray [shape=(length,), dtype=float32]
     """
+    y = np.empty(length, np.float32)
+    for where, part in resynthesis((D[block] for block in blocks(len(D))), length=length):
+        y[where] = part
+    return y
+
+
+def resynthesis(
+    spectra: Iterable[np.ndarray], *, length: int
+) -> Iterator[tuple[slice, np.ndarray]]:
+    """Inverse of `spectra`, by overlap and add with the window of least squared error [#]_.
+
+    .. [#] Griffin, D. W., and Lim, J. S. "Signal estimation from modified short-time Fourier
+        transform." IEEE Transactions on Acoustics, Speech, and Signal Processing 32 (1984).
+
+    Parameters
+    ----------
+    spectra : iterable of np.ndarray [shape=(k, N_BINS), dtype=complex64]
+        blocks of at most `BLOCK` frames, HOP apart; ``1 + length // HOP`` frames in all
+    length : int > 0
+        number of samples to give back
+
+    Yields
+    ------
+    where : slice
+        which samples these are
+    y : np.ndarray [shape=(k,), dtype=float32]
+        the samples that no later frame reaches; the next ones are written over them
+    """
     window = hann(N_FFT).astype(np.float32)
-    hops = np.zeros((len(D) + N_FFT // HOP - 1, HOP), np.float32)
-    for block in blocks(len(D)):
-        pieces = fft.irfft(D[block], n=N_FFT, axis=1)
-        pieces *= window
-        _overlap_add(pieces, hops[block.start :])
-    inside = slice(N_FFT // 2, N_FFT // 2 + length)
-    return hops.reshape(-1)[inside] / _window_energy(len(D)).reshape(-1)[inside]
+    overlap = N_FFT - HOP
+    # The sum of the frames, and of their windows' squares, by which it must be divided.
+    total, weight = np.zeros((2, BLOCK * HOP + overlap), np.float32)
+    start, last = -N_FFT // 2, n_frames(length) * HOP - N_FFT // 2
+    for D in spectra:
+        _overlap_add(fft.irfft(D, n=N_FFT, axis=1), window, total, weight)
+        end = start + len(D) * HOP
+        done = slice(max(0, -start), (length if end == last else end) - start)
+        where = slice(start + done.start, start + done.stop)
+        if where.start < where.stop:
+            yield where, np.divide(total[done], weight[done], out=total[done])
+        for sums in (total, weight):
+            sums[:overlap] = sums[end - start : end - start + overlap]
+            sums[overlap:] = 0
+        start = end
 
 
-def _overlap_add(pieces: np.ndarray, hops: np.ndarray) -> None:
-    """Add pieces of N_FFT samples, HOP apart, to a signal that is cut into hops."""
-    quarters = pieces.reshape(len(pieces), -1, HOP)
-    for i in range(quarters.shape[1]):
-        hops[i : i + len(pieces)] += quarters[:, i]
+@kernel
+def _overlap_add(pieces, window, total, weight):
+    """Add windowed pieces, HOP apart, to `total`, and the window's squares to `weight`."""
+    for t in range(len(pieces)):
+        piece = pieces[t]
+        sums, weights = total[t * HOP :], weight[t * HOP :]
+        for i in range(len(window)):
+            sums[i] += piece[i] * window[i]
+            weights[i] += window[i] * window[i]
 
 
-@functools.lru_cache(maxsize=8)
-def _window_energy(n_frames: int) -> np.ndarray:
-    """The overlapping windows' squares, summed at every sample, cut into hops."""
-    squares = np.broadcast_to(hann(N_FFT) ** 2, (n_frames, N_FFT))
-    hops = np.zeros((n_frames + N_FFT // HOP - 1, HOP), np.float32)
-    _overlap_add(squares, hops)
-    return hops
-
-
-def power_to_db(S: np.ndarray) -> np.ndarray:
+def power_to_db(S: np.ndarray, *, out: np.ndarray | None = None) -> np.ndarray:
     """Power in decibel, ``10 * log10(S)``, cut off at -100 dB and 80 dB under the maximum.
 
     Parameters
     ----------
     S : np.ndarray [shape=(...), dtype=float32], non-negative
         power
+    out : np.ndarray, optional
+        where to write the result, such as `S`
 
     Returns
     -------
@@ -268,5 +371,8 @@ def power_to_db(S: np.ndarray) -> np.ndarray:
     --------
     librosa.power_to_db : the same with its default reference
     """
-    db = 10 * np.log10(np.maximum(np.float32(1e-10), S))
-    return np.maximum(db, db.max() - np.float32(80))
+    # The natural logarithm, which processors take of several numbers at once.
+    db = np.maximum(np.float32(1e-10), S, out=out)
+    np.log(db, out=db)
+    db *= np.float32(10 / np.log(10))
+    return np.maximum(db, db.max() - np.float32(80), out=db)

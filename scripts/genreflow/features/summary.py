@@ -7,18 +7,40 @@ part, which came from an older separation: their variances agree to 1e-4 for hal
 to 2e-2 at worst; their means are near zero and say nothing.
 """
 
+from collections.abc import Iterable, Iterator
+from itertools import chain
+
 import numpy as np
 
+from genreflow.features.bands import N_MELS, mel_bands
 from genreflow.features.descriptors import (
     centroid_and_bandwidth,
     rms,
     rolloff,
     zero_crossing_rate,
 )
-from genreflow.features.hpss import harmonic_mask
-from genreflow.features.representations import cepstrum, chroma, mel_db
+from genreflow.features.filters import chroma_filters, dct_filters
+from genreflow.features.hpss import harmonic_spectra
+from genreflow.features.kernel import kernel
 from genreflow.features.rhythm import onset_strength, tempo
-from genreflow.features.spectrum import istft, require_audio, stft
+from genreflow.features.spectrum import (
+    BLOCK,
+    N_BINS,
+    blocks,
+    n_frames,
+    power_spectra,
+    power_to_db,
+    require_audio,
+    resynthesis,
+    spectra,
+)
+from genreflow.features.tuning import TuningEstimate
+
+N_MFCC = 20
+
+# Frames whose power is kept until the tuning of all is known: six minutes at 22,050 Hz, 67 MB.
+# What comes after them is transformed again.
+KEPT = 340 * BLOCK
 
 
 def summary(y: np.ndarray, *, sr: int) -> dict[str, float]:
@@ -53,36 +75,170 @@ def summary(y: np.ndarray, *, sr: int) -> dict[str, float]:
     ['chroma_stft_mean', 'chroma_stft_var', 'rms_mean']
     """
     require_audio(y, sr=sr)
-    spectrum = stft(y)
-    magnitude = np.abs(spectrum)
-    power = magnitude**2
-    mel = mel_db(power, sr=sr)
+    frames = Frames(y, sr=sr)
+    harmonic, percussive = Moments(), Moments()
+    spectra_and_magnitudes = frames.described(spectra(y))
+    for where, part in resynthesis(harmonic_spectra(spectra_and_magnitudes), length=len(y)):
+        # The two masks sum to one, so the percussive part is what the harmonic leaves.
+        harmonic.add(part)
+        percussive.add(np.subtract(y[where], part, out=part))
 
-    centroid, bandwidth = centroid_and_bandwidth(magnitude, sr=sr)
-    # The two masks sum to one, so the percussive part is what the harmonic leaves.
-    harmonic = istft(spectrum * harmonic_mask(magnitude), length=len(y))
-    descriptors = {
-        "chroma_stft": chroma(power, sr=sr),
-        "rms": rms(y),
-        "spectral_centroid": centroid,
-        "spectral_bandwidth": bandwidth,
-        "rolloff": rolloff(magnitude, sr=sr),
-        "zero_crossing_rate": zero_crossing_rate(y),
+    chroma = frames.chroma()
+    mel = power_to_db(frames.mel, out=frames.mel)
+    moments = {
+        "chroma_stft": moments_of(chroma),
+        "rms": moments_of(rms(y)),
+        "spectral_centroid": moments_of(frames.centroid),
+        "spectral_bandwidth": moments_of(frames.bandwidth),
+        "rolloff": moments_of(frames.rolloff),
+        "zero_crossing_rate": moments_of(zero_crossing_rate(y)),
         "harmony": harmonic,
-        "perceptr": y - harmonic,
+        "perceptr": percussive,
     }
-    coefficients = {f"mfcc{i}": c for i, c in enumerate(cepstrum(mel).T, start=1)}
+    cepstrum = {
+        f"mfcc{i}": moments_of(values) for i, values in enumerate(cepstrum_of(mel).T, start=1)
+    }
     return {
-        **_statistics(descriptors),
+        **_statistics(moments),
         "tempo": tempo(onset_strength(mel), sr=sr),
-        **_statistics(coefficients),
+        **_statistics(cepstrum),
     }
 
 
-def _statistics(descriptors: dict[str, np.ndarray]) -> dict[str, float]:
-    """Mean and variance of each descriptor, in double precision."""
+class Frames:
+    """What is read off each frame's spectrum as it goes by.
+
+    Parameters
+    ----------
+    y : np.ndarray [shape=(n,), dtype=float32]
+        audio
+    sr : int > 0 [Hz]
+        sampling rate of `y`
+
+    Attributes
+    ----------
+    centroid, bandwidth, rolloff : np.ndarray [shape=(n_frames,), dtype=float64, Hz]
+    mel : np.ndarray [shape=(n_frames, 128), dtype=float32]
+        power
+    """
+
+    def __init__(self, y: np.ndarray, *, sr: int) -> None:
+        total = n_frames(len(y))
+        self.centroid, self.bandwidth, self.rolloff = np.empty((3, total))
+        self.mel = np.empty((total, N_MELS), np.float32)
+        self._y, self._sr = y, sr
+        self._power = np.empty((min(total, KEPT), N_BINS), np.float32)
+        self._tuning = TuningEstimate(sr=sr)
+
+    def described(
+        self, spectra: Iterable[tuple[slice, np.ndarray]]
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Spectra as they come, with their magnitudes, once their descriptors are noted."""
+        magnitude, beyond = np.empty((2, *self._power[:BLOCK].shape), np.float32)
+        for block, D in spectra:
+            S = np.abs(D, out=magnitude[: len(D)])
+            P = self._power[block] if block.stop <= len(self._power) else beyond[: len(D)]
+            np.square(S, out=P)
+            self._tuning.add(P)
+            mel_bands(P, sr=self._sr, out=self.mel[block])
+            self.centroid[block], self.bandwidth[block] = centroid_and_bandwidth(S, sr=self._sr)
+            self.rolloff[block] = rolloff(S, sr=self._sr)
+            yield D, S
+
+    def chroma(self) -> np.ndarray:
+        """Energy of the twelve pitch classes in the tuning of the track, once all frames are seen.
+
+        Returns
+        -------
+        np.ndarray [shape=(n_frames, 12), dtype=float32]
+            each frame scaled to a maximum of 1; 0 in silent frames
+        """
+        filters = chroma_filters(sr=self._sr, tuning=self._tuning.tuning()).T
+        kept = ((block, self._power[block]) for block in blocks(len(self._power)))
+        again = power_spectra(self._y, first=len(self._power))
+        classes = np.empty((len(self.mel), filters.shape[1]), np.float32)
+        for block, P in chain(kept, again):
+            np.matmul(P, filters, out=classes[block])
+        largest = classes.max(axis=1, keepdims=True)
+        largest[largest < np.finfo(classes.dtype).tiny] = 1
+        return np.divide(classes, largest, out=classes)
+
+
+def cepstrum_of(mel_db: np.ndarray) -> np.ndarray:
+    """The first MFCC of each frame.
+
+    Parameters
+    ----------
+    mel_db : np.ndarray [shape=(n_frames, 128), dtype=float32, dB]
+
+    Returns
+    -------
+    np.ndarray [shape=(n_frames, 20), dtype=float64, dB]
+    """
+    cosines = dct_filters(n_coefficients=N_MFCC, n_bands=N_MELS).T
+    coefficients = np.empty((len(mel_db), N_MFCC))
+    for block in blocks(len(mel_db)):
+        np.matmul(mel_db[block], cosines, out=coefficients[block])
+    return coefficients
+
+
+class Moments:
+    """Mean and variance of numbers that come part by part, in double precision [#]_.
+
+    .. [#] Chan, T. F., Golub, G. H., and LeVeque, R. J. "Algorithms for computing the sample
+        variance." The American Statistician 37 (1983).
+
+    Attributes
+    ----------
+    mean : float
+    """
+
+    def __init__(self) -> None:
+        self._n = 0
+        self._squares = 0.0
+        self.mean = 0.0
+
+    @property
+    def var(self) -> float:
+        """Mean squared distance from the mean."""
+        return self._squares / self._n
+
+    def add(self, values: np.ndarray) -> None:
+        """Take more numbers.
+
+        Parameters
+        ----------
+        values : np.ndarray [shape=(n,)], not empty
+        """
+        mean, squares = _mean_and_squares(values)
+        n = self._n + len(values)
+        distance = mean - self.mean
+        self._squares += squares + distance**2 * self._n * len(values) / n
+        self.mean += distance * len(values) / n
+        self._n = n
+
+
+@kernel(relaxed=True)
+def _mean_and_squares(values):
+    """Mean, and the sum of the squared distances from it."""
+    total, squares = 0.0, 0.0
+    for i in range(len(values)):
+        total += values[i]
+    mean = total / len(values)
+    for i in range(len(values)):
+        squares += (values[i] - mean) ** 2
+    return mean, squares
+
+
+def moments_of(values: np.ndarray) -> Moments:
+    """Mean and variance of an array of any shape."""
+    moments = Moments()
+    moments.add(values.reshape(-1))
+    return moments
+
+
+def _statistics(moments: dict[str, Moments]) -> dict[str, float]:
     statistics = {}
-    for name, values in descriptors.items():
-        statistics[f"{name}_mean"] = float(values.mean(dtype=np.float64))
-        statistics[f"{name}_var"] = float(values.var(dtype=np.float64))
+    for name, m in moments.items():
+        statistics |= {f"{name}_mean": float(m.mean), f"{name}_var": float(m.var)}
     return statistics

@@ -1,13 +1,19 @@
 """How far the music is tuned away from A4 = 440 Hz."""
 
+import functools
+
 import numpy as np
 
 from genreflow.features.filters import C0_HZ
+from genreflow.features.kernel import kernel
 from genreflow.features.spectrum import N_FFT, fft_frequencies
 
 # Where the peaks of tones are looked for, and how strong they must be in their frame.
 LOWEST, HIGHEST = 150.0, 4000.0
-THRESHOLD = 0.1
+THRESHOLD = np.float32(0.1)
+
+# Deviations from the scale are counted by hundredths of a step.
+EDGES = np.linspace(-0.5, 0.5, 101)
 
 
 def spectral_peaks(S: np.ndarray, *, sr: int) -> tuple[np.ndarray, np.ndarray]:
@@ -35,34 +41,55 @@ def spectral_peaks(S: np.ndarray, *, sr: int) -> tuple[np.ndarray, np.ndarray]:
     --------
     librosa.piptrack : the same peaks, in a matrix
     """
+    first, end = _region(sr)
+    # Of two neighbours no more than one is a peak.
+    pitches, heights = np.empty((2, len(S) * ((end - first + 1) // 2)), np.float32)
+    thresholds = THRESHOLD * S.max(axis=1)
+    n = _find_peaks(S, thresholds, first, end, sr / N_FFT, pitches, heights)
+    return pitches[:n], heights[:n]
+
+
+@functools.cache
+def _region(sr: int) -> tuple[int, int]:
+    """The bins where peaks are looked for: the first, and the one after the last."""
     first, end = np.searchsorted(fft_frequencies(sr=sr), [LOWEST, min(HIGHEST, sr / 2)])
-    region = S[:, first - 1 : end + 1]
-    strong = np.where(region > np.float32(THRESHOLD) * S.max(axis=1, keepdims=True), region, 0)
-    middle = strong[:, 1:-1]
-    frame, column = np.nonzero((middle > strong[:, :-2]) & (middle >= strong[:, 2:]))
-
-    before, height, after = (region[frame, column + i] for i in range(3))
-    slope = (after - before) / 2
-    curvature = (after + before) - 2 * height.astype(np.float64)
-    shift = np.zeros_like(height)
-    np.divide(
-        -slope, curvature, out=shift, where=np.abs(slope) < np.abs(curvature), casting="same_kind"
-    )
-
-    pitches = (first + column + shift) * (sr / N_FFT)
-    return pitches.astype(np.float32), height + slope / 2 * shift
+    return int(first), int(end)
 
 
-def pitch_tuning(pitches: np.ndarray) -> float:
-    """The commonest deviation of pitches from the tempered scale, to a hundredth of a semitone.
+@kernel
+def _find_peaks(S, thresholds, first, end, step, pitches, heights):
+    n = 0
+    for t in range(len(S)):
+        row, threshold = S[t], thresholds[t]
+        for k in range(first, min(end, len(row) - 1)):
+            height, before, after = row[k], row[k - 1], row[k + 1]
+            # What is not above the threshold counts as zero.
+            if height > threshold and (
+                (height > before or before <= threshold) and (height >= after or after <= threshold)
+            ):
+                slope = (after - before) / np.float32(2)
+                curvature = (after + before) - 2 * np.float64(height)
+                shift = np.float32(0)
+                if abs(slope) < abs(curvature):
+                    shift = np.float32(-slope / curvature)
+                pitches[n] = (k + np.float64(shift)) * step
+                heights[n] = height + slope / np.float32(2) * shift
+                n += 1
+    return n
+
+
+def pitch_tuning(pitches: np.ndarray, *, bins_per_octave: int = 12) -> float:
+    """The commonest deviation of pitches from the tempered scale, to a hundredth of its step.
 
     Parameters
     ----------
     pitches : np.ndarray [shape=(n,), Hz], positive
+    bins_per_octave : int > 0
+        steps of the scale: 12 for semitones
 
     Returns
     -------
-    float in [-0.5, 0.5) [semitones]
+    float in [-0.5, 0.5) [steps]
         0 where there are no pitches
 
     See Also
@@ -71,10 +98,75 @@ def pitch_tuning(pitches: np.ndarray) -> float:
     """
     if not len(pitches):
         return 0.0
-    residual = (12 * np.log2(pitches / C0_HZ)) % 1
+    return _commonest(_hundredths(pitches, bins_per_octave))
+
+
+def _hundredths(pitches: np.ndarray, bins_per_octave: int) -> np.ndarray:
+    """Of each pitch, in which hundredth of a step from -0.5 to 0.5 its deviation lies."""
+    residual = (bins_per_octave * np.log2(pitches / C0_HZ)) % 1
     residual[residual >= 0.5] -= 1
-    counts, edges = np.histogram(residual, np.linspace(-0.5, 0.5, 101))
-    return float(edges[np.argmax(counts)])
+    return (np.searchsorted(EDGES, residual, side="right") - 1).astype(np.uint8)
+
+
+def _commonest(hundredths: np.ndarray) -> float:
+    return float(EDGES[np.argmax(np.bincount(hundredths))])
+
+
+class TuningEstimate:
+    """The tuning of the louder half of the spectral peaks, of spectra that come block by block.
+
+    Parameters
+    ----------
+    sr : int > 0 [Hz]
+        sampling rate
+    bins_per_octave : int > 0
+        steps of the scale: 12 for semitones
+
+    See Also
+    --------
+    librosa.estimate_tuning : equal
+    """
+
+    def __init__(self, *, sr: int, bins_per_octave: int = 12) -> None:
+        self._sr = sr
+        self._bins_per_octave = bins_per_octave
+        self._pitches: list[np.ndarray] = []
+        self._heights: list[np.ndarray] = []
+        self._hundredths: list[np.ndarray] = []
+
+    def add(self, S: np.ndarray) -> None:
+        """Take the peaks of a block.
+
+        Parameters
+        ----------
+        S : np.ndarray [shape=(k, N_BINS), dtype=float32]
+            magnitude or power, but the same in all blocks
+        """
+        pitches, heights = spectral_peaks(S, sr=self._sr)
+        self._pitches.append(pitches.copy())
+        self._heights.append(heights.copy())
+        # A minute's pitches are counted together, which is quicker; to keep all takes more memory.
+        if len(self._pitches) == 64:
+            self._count()
+
+    def _count(self) -> None:
+        pitches = np.concatenate(self._pitches)
+        self._hundredths.append(_hundredths(pitches, self._bins_per_octave))
+        self._pitches.clear()
+
+    def tuning(self) -> float:
+        """The tuning of what was added.
+
+        Returns
+        -------
+        float in [-0.5, 0.5) [steps]
+            0 where there are no peaks
+        """
+        self._count()
+        heights = np.concatenate(self._heights)
+        if not len(heights):
+            return 0.0
+        return _commonest(np.concatenate(self._hundredths)[heights >= np.median(heights)])
 
 
 def estimate_tuning(S: np.ndarray, *, sr: int) -> float:
@@ -95,7 +187,6 @@ def estimate_tuning(S: np.ndarray, *, sr: int) -> float:
     --------
     librosa.estimate_tuning : equal
     """
-    pitches, heights = spectral_peaks(S, sr=sr)
-    if not len(pitches):
-        return 0.0
-    return pitch_tuning(pitches[heights >= np.median(heights)])
+    estimate = TuningEstimate(sr=sr)
+    estimate.add(S)
+    return estimate.tuning()
