@@ -18,6 +18,7 @@ from genreflow.errors import GenreflowError
 log = logging.getLogger("genreflow")
 
 RATE = 22050
+HOP = 512
 COLUMNS = 320
 MOST_LABELS = 12
 PICTURE_SECONDS = 30.0
@@ -93,9 +94,11 @@ def describe_samples(y: np.ndarray, *, label: str = "", track_id: str = "") -> E
     label, track_id : str
         names to keep with the pictures
     """
-    from genreflow.features.representations import chroma_stft, mel_spectrogram, mfcc
+    from genreflow.features.chroma import chroma
+    from genreflow.features.mel import mel
+    from genreflow.features.mfcc import mfcc
 
-    mel = _shrink(mel_spectrogram(y, sr=RATE))
+    bands = _shrink(mel(y, sr=RATE))
     edges = _edges(len(y))
     envelope = np.stack([np.minimum.reduceat(y, edges), np.maximum.reduceat(y, edges)])
     return Example(
@@ -103,9 +106,9 @@ def describe_samples(y: np.ndarray, *, label: str = "", track_id: str = "") -> E
         track_id=track_id,
         seconds=len(y) / RATE,
         envelope=np.clip(envelope, -1, 1),
-        mel=mel - mel.max(),
-        mfcc=_shrink(mfcc(y, sr=RATE)),
-        chroma=_shrink(chroma_stft(y, sr=RATE)),
+        mel=bands - bands.max(),
+        mfcc=_shrink(mfcc(y, sr=RATE, n_mfcc=20, hop=HOP)),
+        chroma=_shrink(chroma(y, sr=RATE, n_chroma=12, hop=HOP)),
     )
 
 

@@ -1,159 +1,132 @@
-"""From the audio of a batch to its table of features."""
+"""From the audio of a batch to the files that describe it."""
 
-import inspect
-import logging
-import math
-from collections.abc import Iterable, Mapping
-from numbers import Real
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 
 from genreflow.errors import GenreflowError
-from genreflow.importing import load
+from genreflow.features.sets import FeatureSet
+from genreflow.features.store import Outcome, writer_of
 from genreflow.journal import progress
+from genreflow.threads import limit_threads
 
-log = logging.getLogger("genreflow")
+# Makes other audio of a track's: called with its audio and its seed.
+Vary = Callable[[np.ndarray, int], np.ndarray]
 
-# Columns that stand before the features, and their types.
-HEAD = {"track_id": pl.String, "batch": pl.String, "reason": pl.String}
+# Describes audio: called with it and a seed.
+Describe = Callable[[np.ndarray, int], Any]
+
+LOST: Outcome = (None, "its audio could not be read again")
 
 
 def extract_batch(
     pcm: Iterable[tuple[str, np.ndarray]],
     decoded: pl.DataFrame,
+    feature_set: FeatureSet,
     *,
-    name: str,
-    function: str,
-    rate: int,
-    parameters: Mapping[str, Any],
-    min_seconds: float,
-) -> pl.DataFrame:
-    """Describe every usable track of a batch.
+    path_to_table: str | Path,
+    path_to_arrays: str | Path,
+    vary: Vary | None = None,
+) -> None:
+    """Describe every usable track of a batch, or each segment of each track.
 
-    A track that cannot be described gets a reason and null features; it never stops the batch. A
-    function that breaks its contract does.
+    What cannot be described gets a reason; it never stops the batch. A function that breaks its
+    contract does.
 
     Parameters
     ----------
     pcm : iterable of (track_id, y)
-        the audio of the usable tracks, ``y`` being np.ndarray [shape=(n,), dtype=float32] at `rate`
-    decoded : pl.DataFrame [columns: track_id, batch, status, ...]
+        the audio of the usable tracks, ``y`` being np.ndarray [shape=(n,), dtype=float32],
+        read-only, at the set's rate
+    decoded : pl.DataFrame [columns: track_id, batch, status, digest, ...]
         the decoded table of the batch; tracks of status ``"quarantined"`` are left out
-    name : str
-        name of the feature set, for messages
-    function : str
-        import path of ``function(y, *, sr, **parameters) -> {feature: value}``; a module of the
-        user's own is found in the working directory
-    rate : int > 0 [Hz]
-        sampling rate of the audio
-    parameters : mapping
-        further keyword arguments of the function
-    min_seconds : number >= 0 [s]
-        shorter tracks are not described
-
-    Returns
-    -------
-    pl.DataFrame [columns: track_id, batch, reason, then one Float64 per feature]
-        sorted by track_id. Without a single track described there are no feature columns.
+    feature_set : FeatureSet
+    path_to_table, path_to_arrays : str or Path
+        the files to write, see `genreflow.features.store`
+    vary : callable or None
+        ``vary(y, seed)`` makes the variant of a track that is described in its place
 
     Raises
     ------
     GenreflowError
-        if the function cannot be imported, does not take the parameters, gives no mapping of names
-        to numbers, or not the same names for all tracks
+        if the function cannot be imported, does not take the parameters, or does not give what
+        the set promises
     """
-    where = f"config/features.yaml: feature set {name!r}"
-    describe = load(function, needed_by=where)
+    usable = decoded.filter(pl.col("status") != "quarantined")
+    left = {row["track_id"]: row for row in usable.iter_rows(named=True)}
+    coming = progress(pcm, f"tracks described by {feature_set.name}", total=len(left))
+    with limit_threads(1):
+        describe = feature_set.load()
+        _compile(feature_set, describe)
+        with writer_of(feature_set, path_to_table, path_to_arrays) as writer:
+            for track_id, y in coming:
+                row = left.pop(track_id)
+                outcomes = _outcomes(y, row["digest"], feature_set, describe, vary)
+                writer.write(track_id, row["batch"], outcomes)
+            for track_id, row in left.items():
+                writer.write(track_id, row["batch"], [LOST])
+
+
+def track_seed(digest: str, segment: int = 0) -> int:
+    """Seed of all that is drawn by chance for a track.
+
+    Parameters
+    ----------
+    digest : str
+        of its PCM
+    segment : int >= 0
+
+    Returns
+    -------
+    int
+        below 2**32; the same wherever the file lies, and whatever else is in its batch
+    """
+    return int.from_bytes(hashlib.blake2b(f"{digest} {segment}".encode(), digest_size=4).digest())
+
+
+def _outcomes(
+    y: np.ndarray, digest: str, feature_set: FeatureSet, describe: Describe, vary: Vary | None
+) -> Iterator[Outcome]:
+    """Of each segment of a track, what the function gives, or the reason why it gives nothing."""
+    reason = None
+    if vary:
+        y, reason = _attempt(vary, y, track_seed(digest))
+    reason = reason or feature_set.too_short(y)
+    if reason:
+        yield None, reason
+        return
+    for number, segment in enumerate(feature_set.segments(_read_only(y))):
+        yield _attempt(describe, segment, track_seed(digest, number))
+
+
+def _attempt(function: Callable, y: np.ndarray, seed: int) -> Outcome:
+    """What a function gives for a track, or its error in one line."""
     try:
-        inspect.signature(describe).bind(None, sr=rate, **parameters)
-    except TypeError as error:
-        raise GenreflowError(f"{where}: {function} cannot be called so: {error}") from None
-    usable = decoded.filter(pl.col("status") != "quarantined").select("track_id", "batch")
-    vectors: dict[str, dict[str, float]] = {}
-    reasons = dict.fromkeys(usable["track_id"], "its audio could not be read again")
-
-    with _one_thread():
-        for track_id, y in progress(pcm, f"tracks described by {name}", total=len(usable)):
-            if len(y) < min_seconds * rate:
-                reasons[track_id] = f"{len(y) / rate:.2f} s long; {name} needs {min_seconds:g} s"
-                continue
-            try:
-                result = describe(y, sr=rate, **parameters)
-            except MemoryError:
-                raise  # of the machine, not of the track
-            except Exception as error:
-                reasons[track_id] = _as_reason(error)
-                continue
-            vector = _checked(result, f"feature set {name!r} ({function}), track {track_id!r}")
-            _require_same_names(vector, vectors, name)
-            vectors[track_id] = vector
-            reasons[track_id] = _not_finite(vector)
-
-    for track_id, reason in reasons.items():
-        if reason:
-            log.warning("%s: no %s: %s", track_id, name, reason)
-    return _table(usable, vectors, reasons)
+        return function(y, seed), None
+    except MemoryError:
+        raise  # of the machine, not of the track
+    except Exception as error:
+        kind = "" if isinstance(error, GenreflowError) else f"{type(error).__name__}: "
+        return None, kind + " ".join(str(error).split())
 
 
-def _one_thread():
-    """Keep numerical libraries to one thread: their sums depend on the number of threads."""
-    from threadpoolctl import threadpool_limits
+def _compile(feature_set: FeatureSet, describe: Describe) -> None:
+    """Have the kernels of one of genreflow's own sets compiled, once for all jobs."""
+    if feature_set.function.startswith("genreflow."):
+        from genreflow.features.kernel import compile_once
 
-    return threadpool_limits(1)
-
-
-def _as_reason(error: Exception) -> str:
-    """An exception in one line."""
-    text = " ".join(str(error).split())
-    return text if isinstance(error, GenreflowError) else f"{type(error).__name__}: {text}"
-
-
-def _checked(result: Any, where: str) -> dict[str, float]:
-    """The vector that a function gave, as a dictionary of floats."""
-    if not isinstance(result, Mapping) or not result:
-        raise GenreflowError(
-            f"{where}: expected a dictionary of named numbers, got {type(result).__name__}"
-        )
-    for feature, value in result.items():
-        if not isinstance(feature, str) or feature in HEAD:
-            raise GenreflowError(f"{where}: {feature!r} cannot be the name of a feature")
-        if not isinstance(value, Real):
-            raise GenreflowError(
-                f"{where}: feature {feature!r} is not a number but {type(value).__name__}"
-            )
-    return {feature: float(value) for feature, value in result.items()}
-
-
-def _require_same_names(
-    vector: dict[str, float], vectors: dict[str, dict[str, float]], name: str
-) -> None:
-    first = next(iter(vectors.values()), vector)
-    if vector.keys() != first.keys():
-        odd = ", ".join(sorted(vector.keys() ^ first.keys()))
-        raise GenreflowError(
-            f"feature set {name!r}: tracks have different features; not in all of them: {odd}"
+        seconds = max(2.0, feature_set.needed_seconds)
+        compile_once(
+            feature_set.function, lambda y: describe(y, 0), n=int(seconds * feature_set.rate)
         )
 
 
-def _not_finite(vector: dict[str, float]) -> str | None:
-    wrong = [feature for feature, value in vector.items() if not math.isfinite(value)]
-    return f"not finite: {', '.join(wrong)}" if wrong else None
-
-
-def _table(
-    usable: pl.DataFrame, vectors: dict[str, dict[str, float]], reasons: dict[str, str | None]
-) -> pl.DataFrame:
-    """The batch's table: head and features; null features where there is a reason."""
-    usable = usable.sort("track_id")
-    track_ids = usable["track_id"].to_list()
-    described = [None if reasons[track_id] else vectors[track_id] for track_id in track_ids]
-    names = next(iter(vectors.values()), {})
-    return usable.with_columns(
-        pl.Series("reason", [reasons[track_id] for track_id in track_ids], pl.String),
-        *(
-            pl.Series(name, [vector and vector[name] for vector in described], pl.Float64)
-            for name in names
-        ),
-    )
+def _read_only(y: np.ndarray) -> np.ndarray:
+    """A view that cannot be written to: for others, kernels would be compiled once more."""
+    view = y.view()
+    view.flags.writeable = False
+    return view

@@ -1,11 +1,14 @@
-"""The features of a dataset, put together from the tables of its batches."""
+"""What describes the tracks of a dataset, put together from the files of its batches."""
 
+import math
 from collections.abc import Sequence
+from pathlib import Path
 
+import numpy as np
 import polars as pl
 
 from genreflow.errors import GenreflowError
-from genreflow.features.extract import HEAD
+from genreflow.features.store import HEAD, PLACE
 
 KEYS = ["track_id", "batch"]
 
@@ -22,9 +25,9 @@ def load_vectors(paths: Sequence[str], wanted: pl.DataFrame) -> pl.DataFrame:
 
     Returns
     -------
-    pl.DataFrame [columns: track_id, batch, reason, then one Float64 per feature]
-        one row per wanted track, sorted by track_id. Where there is a `reason`, the features are
-        null.
+    pl.DataFrame [columns: track_id, batch, segment, reason, then one Float64 per feature]
+        sorted by track_id and segment: one row for each segment of a track that is described, or
+        a single row with the `reason`, in which the features are null, for each that is not
 
     Raises
     ------
@@ -43,13 +46,65 @@ def load_vectors(paths: Sequence[str], wanted: pl.DataFrame) -> pl.DataFrame:
                 "Delete the file and run again"
             )
         names = names or found
-    columns = pl.Schema(HEAD | dict.fromkeys(names, pl.Float64))
-    features = pl.concat([columns.to_frame(), *tables], how="diagonal")
+    return _of_wanted(tables, wanted, dict.fromkeys(names, pl.Float64))
+
+
+class Arrays(Sequence[np.ndarray]):
+    """Arrays of the tracks that are wanted, read from their files when they are asked for.
+
+    Parameters
+    ----------
+    paths : sequence of str
+        feature tables of batches, of one feature set; the array files stand beside them
+    wanted : pl.DataFrame [columns: track_id, batch, ...]
+        the tracks, one row each
+
+    Attributes
+    ----------
+    tracks : pl.DataFrame [columns: track_id, batch, segment]
+        what the arrays describe, sorted by track_id and segment
+    reasons : dict
+        tracks that are not described, and why
+    """
+
+    def __init__(self, paths: Sequence[str], wanted: pl.DataFrame) -> None:
+        tables = [
+            pl.read_parquet(path).with_columns(file=pl.lit(number, pl.Int64))
+            for number, path in enumerate(paths)
+        ]
+        rows = _of_wanted(tables, wanted, {**PLACE, "file": pl.Int64})
+        left_out = rows.filter(pl.col("reason").is_not_null())
+        rows = rows.filter(pl.col("reason").is_null())
+        self.reasons = dict(left_out.select("track_id", "reason").iter_rows())
+        self.tracks = rows.select(*KEYS, "segment")
+        self._places = rows.select("file", *PLACE).rows()
+        self._files = [np.load(Path(path).with_suffix(".npy"), mmap_mode="r") for path in paths]
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __getitem__(self, number: int) -> np.ndarray:
+        """The array of a row of `tracks`: a read-only view of the mapped file."""
+        file, start, shape = self._places[number]
+        return np.asarray(self._files[file][start : start + math.prod(shape)]).reshape(shape)
+
+
+def _of_wanted(
+    tables: Sequence[pl.DataFrame], wanted: pl.DataFrame, columns: dict[str, pl.DataType]
+) -> pl.DataFrame:
+    """Rows of the tracks that are wanted: those described, or one with the reason."""
+    schema = pl.Schema(HEAD | columns)
+    found = pl.concat([schema.to_frame(), *tables], how="diagonal").with_columns(extracted=True)
     missing = pl.lit("no features were extracted")
+    described = pl.col("reason").is_null()
     return (
         wanted.select(KEYS)
-        .join(features.with_columns(extracted=True), on=KEYS, how="left", validate="1:1")
-        .with_columns(reason=pl.when("extracted").then("reason").otherwise(missing))
-        .select(columns.names())
-        .sort("track_id")
+        .join(found, on=KEYS, how="left", validate="1:m")
+        .with_columns(
+            segment=pl.col("segment").fill_null(0),
+            reason=pl.when("extracted").then("reason").otherwise(missing),
+        )
+        .filter(described | ~described.any().over("track_id") & (pl.col("segment") == 0))
+        .select(schema.names())
+        .sort("track_id", "segment")
     )
