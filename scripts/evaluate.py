@@ -27,7 +27,8 @@ def evaluate(
     Parameters
     ----------
     runs : sequence of mappings
-        run, split, model, features, kind, method, and a reason where the run was skipped
+        run, split, model, features, variants, test_variant, kind, method, and a reason where the
+        run was skipped
     predictions, records, splits, tracks : sequence of str
         for each run without a reason, in the order of `runs`: its predictions.parquet and run.json,
         the table of its split, the tracks table of its dataset

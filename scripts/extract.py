@@ -7,6 +7,7 @@ import polars as pl
 from genreflow.audio.decode import iterate_pcm
 from genreflow.audio.settings import DecodeSettings
 from genreflow.features.extract import extract_batch
+from genreflow.features.sets import FeatureSet
 from genreflow.journal import log_to
 from genreflow.provenance import made_by
 
@@ -17,34 +18,37 @@ def extract(
     decoded: str,
     pcm: str,
     index: str,
-    output: str,
+    table: str,
+    arrays: str,
     root: str,
     audio: dict[str, Any],
-    name: str,
-    settings: dict[str, Any],
+    feature_set: FeatureSet,
 ) -> None:
-    """Write the feature table of a batch.
+    """Write the files that describe a batch.
 
     Parameters
     ----------
     batch, decoded, pcm, index : str
         the batch's list, its decoded table, and its audio with its index; where the audio was not
         kept, it is decoded from the files again
-    output : str
-        the feature table to write
+    table, arrays : str
+        the files to write, see `genreflow.features.store`
     root : str
         folder of the audio files
     audio : dict
         how the files are decoded
-    name : str
-        name of the feature set
-    settings : dict
-        its entry in config/features.yaml: function, rate, parameters, min_seconds
+    feature_set : FeatureSet
     """
     tracks = iterate_pcm(
-        batch, root, settings["rate"], DecodeSettings(**audio), decoded, pcm, index
+        batch, root, feature_set.rate, DecodeSettings(**audio), decoded, pcm, index
     )
-    extract_batch(tracks, pl.read_parquet(decoded), name=name, **settings).write_parquet(output)
+    extract_batch(
+        tracks,
+        pl.read_parquet(decoded),
+        feature_set,
+        path_to_table=table,
+        path_to_arrays=arrays,
+    )
 
 
 if __name__ == "__main__":
@@ -55,9 +59,9 @@ if __name__ == "__main__":
             decoded=snakemake.input.decoded,
             pcm=snakemake.input.pcm,
             index=snakemake.input.index,
-            output=snakemake.output[0],
+            table=snakemake.output.table,
+            arrays=snakemake.output.arrays,
             root=snakemake.params.root,
             audio=snakemake.params.audio,
-            name=snakemake.wildcards.set,
-            settings=snakemake.params.settings,
+            feature_set=FeatureSet(snakemake.wildcards.set, **snakemake.params.settings),
         )

@@ -6,6 +6,7 @@ Everything is checked by the schemas in ``workflow/schemas``; a mistake is repor
 the key and the closest name that is known.
 """
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -17,6 +18,7 @@ from genreflow.audio.settings import DecodeSettings
 from genreflow.datasets import gtzan
 from genreflow.errors import GenreflowError, closest
 from genreflow.models.check import check_model, check_parameters
+from genreflow.variants.names import ORIGINAL, parse
 
 SHIPPED = Path(__file__).parents[2]
 
@@ -47,7 +49,7 @@ class Study:
     settings : dict
         the study itself
     datasets, models, features : dict[str, dict]
-        what its runs and splits name
+        what it names
     """
 
     settings: dict[str, Any]
@@ -83,6 +85,16 @@ class Study:
             for split in spec.get("splits", self.settings["splits"])
         ]
 
+    def described_as(self, dataset: str) -> list[tuple[str, str]]:
+        """All (feature set, variant) of a dataset that its runs need, or the study asks for."""
+        needed = [(features, ORIGINAL) for features in self.settings["features"]]
+        for run, split in self.pairs():
+            if self.dataset_of(split) == dataset:
+                spec = self.settings["runs"][run]
+                variants = [ORIGINAL, *spec["variants"], spec.get("test_variant", ORIGINAL)]
+                needed += [(spec["features"], variant) for variant in variants]
+        return list(dict.fromkeys(needed))
+
 
 def read_study(config: Mapping[str, Any], *, source: str, folder: Path = Path()) -> Study:
     """Check a study's config and read what it names.
@@ -114,18 +126,20 @@ def read_study(config: Mapping[str, Any], *, source: str, folder: Path = Path())
         settings["splits"][name] = _limited_split(split, settings)
     for name, run in settings["runs"].items():
         _known(run["features"], features, f"{source}: runs.{name}.features", "feature sets")
+        _check_run(run, features, f"{source}: runs.{name}")
         for split in run.get("splits", ()):
             _known(split, settings["splits"], f"{source}: runs.{name}.splits", "splits")
     for number, entry in enumerate(settings["published"]):
         _known(entry["run"], settings["runs"], f"{source}: published.{number}.run", "runs")
         _known(entry["split"], settings["splits"], f"{source}: published.{number}.split", "splits")
+    for name in settings["features"]:
+        _known(name, features, f"{source}: features", "feature sets")
     statistics, limits = settings["statistics"], settings["limits"]
     statistics["resamples"] = min(statistics["resamples"], limits.get("resamples", 10**9))
     datasets = sorted({split["dataset"] for split in settings["splits"].values()})
-    used = {run["features"]: features[run["features"]] for run in settings["runs"].values()}
-    for name, spec in used.items():
-        importing.check(spec["function"], needed_by=f"config/features.yaml: {name}.function")
-        _check_keywords(spec, f"config/features.yaml: {name}")
+    used = [*(run["features"] for run in settings["runs"].values()), *settings["features"]]
+    for name in used:
+        _check_features(features[name], f"config/features.yaml: {name}")
     read = {name: _read_dataset(name, source, folder) for name in datasets}
     for name, split in settings["splits"].items():
         if "list" in split:
@@ -138,7 +152,7 @@ def read_study(config: Mapping[str, Any], *, source: str, folder: Path = Path())
             name: _model_of(run, f"{source}: runs.{name}", limits, folder)
             for name, run in settings["runs"].items()
         },
-        features=used,
+        features={name: features[name] for name in used},
     )
 
 
@@ -289,11 +303,38 @@ def _lists_of(dataset: Mapping[str, Any]) -> list[str]:
     return sorted({*dataset.get("columns", {}).get("given", {}), *published})
 
 
-def _check_keywords(spec: Mapping[str, Any], where: str) -> None:
-    """Refuse parameters that a feature set's function does not take, as far as its source tells."""
+def _check_run(run: Mapping[str, Any], features: Mapping[str, Mapping], where: str) -> None:
+    """Refuse variants that there are not, and features that no model takes."""
+    for key, variants in (
+        ("variants", run["variants"]),
+        ("test_variant", [run["test_variant"]] if "test_variant" in run else []),
+    ):
+        for variant in variants:
+            try:
+                parse(variant)
+            except GenreflowError as error:
+                raise GenreflowError(f"{where}.{key}: {error}") from None
+    if features[run["features"]]["gives"] == "array":
+        fitting = ", ".join(name for name, spec in features.items() if spec["gives"] == "vector")
+        raise GenreflowError(
+            f"{where}: the feature set {run['features']!r} gives arrays, and the model "
+            f"{run['model']!r} takes vectors; sets of vectors are {fitting}"
+        )
+
+
+def _check_features(spec: Mapping[str, Any], where: str) -> None:
+    """Refuse a feature set whose function is not there, or whose keys contradict each other."""
+    importing.check(spec["function"], needed_by=f"{where}.function")
     known = importing.keywords(spec["function"])
     if known is not None:
         check_parameters(spec["parameters"], known, spec["function"], f"{where}.parameters")
+    if "dtype" in spec and spec["gives"] != "array":
+        raise GenreflowError(f"{where}.dtype: only arrays are kept as another type")
+    if spec.get("segment_seconds", math.inf) < spec["min_seconds"]:
+        raise GenreflowError(
+            f"{where}.segment_seconds: no segment would be described; min_seconds is "
+            f"{spec['min_seconds']:g}"
+        )
 
 
 def read_yaml(path: Path) -> Any:

@@ -122,6 +122,7 @@ def metric_row(run, split, part, target, metric, value, tracks, support, folds) 
 
 RUNS = {
     **dict.fromkeys(["run", "split", "model", "features", "status", "reason"], pl.String),
+    **dict.fromkeys(["variants", "test_variant"], pl.String),
     **dict.fromkeys(["kind", "method"], pl.String),
     **dict.fromkeys(["train_tracks", "test_tracks", "folds", "dropped"], pl.Int32),
     **dict.fromkeys(["seconds", "peak_memory_mb"], pl.Float64),
@@ -175,7 +176,10 @@ def run_file(folder, study, run, split, names, tracks) -> str:
             "sets": ["summary"],
             "names": [f"f{i}" for i in range(57)],
             "code": {"summary": "9f" * 16},
+            "variants": [],
+            "test_variant": None,
         },
+        "missing_copies": {},
         "snapshot": "5ca1ab1e" * 4,
         "data_digest": f"{len(run):02x}{len(split):02x}" * 16,
         "split_method": study["splits"][split]["method"],
@@ -188,6 +192,7 @@ def run_file(folder, study, run, split, names, tracks) -> str:
                 "train_tracks": 100,
                 "validation_tracks": 10,
                 "test_tracks": 30,
+                "train_rows": 100,
                 "seconds_fit": 1.5 + fold,
                 "seconds_predict": 0.1,
                 "best_parameters": {"max_depth": 5 + fold} if run == "xgboost_tuned" else None,

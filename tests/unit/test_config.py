@@ -76,6 +76,15 @@ def test_defaults_are_filled_in(tmp_path):
         ({"splits__listed": {"method": "given", "list": "fault_filterd"}}, ["'fault_filtered'"]),
         ({"dataset": "a{b}"}, ["dataset", "a{b}"]),
         ({"runs": {}}, ["runs"]),
+        ({"runs__forest__variants": ["stretch0.810"]}, ["runs.forest.variants", "'stretch0.81'"]),
+        ({"runs__forest__variants": ["noise20", "noise20"]}, ["runs.forest.variants", "unique"]),
+        ({"runs__forest__variants": ["original"]}, ["runs.forest.variants", "'original'"]),
+        ({"runs__forest__test_variant": "strech2"}, ["runs.forest.test_variant", "'stretch'"]),
+        ({"features": ["mle"]}, ["mine.yaml: features", "'mle'", "'mel'"]),
+        (
+            {"runs__forest__features": "mel"},
+            ["runs.forest", "'mel' gives arrays", "'random_forest' takes vectors", "summary, "],
+        ),
         ({"study": "../up"}, ["study", "../up"]),
         (
             {
@@ -250,3 +259,64 @@ def test_a_score_that_is_not_known_is_refused(tmp_path):
     )
     with pytest.raises(GenreflowError, match=r"search.scoring: 'acuracy'.*'accuracy'"):
         read(changed(runs__mine={"model": "mine", "features": "summary"}), tmp_path)
+
+
+def own_set(folder, monkeypatch, entry):
+    """A study with a run on a set of the user's own."""
+    (folder / "config").mkdir()
+    (folder / "config/features.yaml").write_text(f"loud: {{function: mine_own.loud, {entry}}}\n")
+    (folder / "mine_own.py").write_text("def loud(y, *, sr): ...\n")
+    monkeypatch.chdir(folder)
+    return changed(runs__loud={"model": "random_forest", "features": "loud"})
+
+
+@pytest.mark.parametrize(
+    ("entry", "words"),
+    [
+        ("gives: arrays", ["loud.gives", "'arrays'", "'array'"]),
+        ("gives: array, dtype: int8", ["loud.dtype", "'int8'"]),
+        ("dtype: float16", ["loud.dtype", "only arrays"]),
+        ("segment_seconds: 0", ["loud.segment_seconds"]),
+        ("segment_seconds: 2, min_seconds: 3", ["loud.segment_seconds", "min_seconds is 3"]),
+    ],
+)
+def test_a_feature_set_that_contradicts_itself_is_refused(tmp_path, monkeypatch, entry, words):
+    study = own_set(tmp_path, monkeypatch, entry)
+    with pytest.raises(GenreflowError) as error:
+        read(study, tmp_path)
+    for word in ["config/features.yaml", *words]:
+        assert word in str(error.value)
+
+
+def test_sets_of_vectors_of_ones_own_are_among_those_that_fit(tmp_path, monkeypatch):
+    study = own_set(tmp_path, monkeypatch, "segment_seconds: 3, min_seconds: 3")
+    assert read(study, tmp_path).features["loud"]["segment_seconds"] == 3
+    study["runs"]["loud"]["features"] = "mel"
+    with pytest.raises(GenreflowError, match=r"sets of vectors are summary, .*, loud"):
+        read(study, tmp_path)
+
+
+def test_what_is_described_are_the_variants_of_the_runs_and_the_sets_that_are_listed(tmp_path):
+    study = changed(
+        features=["mel", "summary"],
+        runs__robust={
+            "model": "svm",
+            "features": "summary_3s",
+            "splits": ["random"],
+            "variants": ["stretch0.81", "noise20"],
+            "test_variant": "pitch+2",
+        },
+        runs__plain={"model": "svm", "features": "summary_3s"},
+        splits__elsewhere={"method": "stratified", "dataset": "demo"},
+    )
+    study = read(study, tmp_path)
+    listed = [("mel", "original"), ("summary", "original"), ("summary_3s", "original")]
+    variants = [("summary_3s", name) for name in ("stretch0.81", "noise20", "pitch+2")]
+    assert sorted(study.described_as("gtzan")) == sorted(listed + variants)
+    assert sorted(study.described_as("demo")) == listed
+    assert set(study.features) == {"mel", "summary", "summary_3s"}
+
+
+def test_every_feature_set_that_is_shipped_is_valid(tmp_path):
+    sets = read_yaml(SHIPPED / "config/features.yaml")
+    assert set(read(changed(features=list(sets)), tmp_path).features) == set(sets)

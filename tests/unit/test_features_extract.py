@@ -1,4 +1,4 @@
-"""Extraction of a batch: the table, and what becomes of tracks and functions that fail."""
+"""Extraction of a batch: its files, and what becomes of tracks and functions that fail."""
 
 import sys
 import textwrap
@@ -11,17 +11,23 @@ from threadpoolctl import threadpool_limits
 
 from genreflow.config import SHIPPED, read_yaml
 from genreflow.errors import GenreflowError
-from genreflow.features.extract import extract_batch
+from genreflow.features.extract import extract_batch, track_seed
+from genreflow.features.sets import FeatureSet
 from genreflow.features.summary import summary
-from genreflow.features.table import load_vectors
+from genreflow.features.table import Arrays, load_vectors
 from genreflow.importing import load
 
 RATE = 8000
 
 
 def decoded(**statuses: str) -> pl.DataFrame:
-    columns = {"track_id": list(statuses), "batch": "b1", "status": list(statuses.values())}
-    return pl.DataFrame(columns, schema={"track_id": str, "batch": str, "status": str})
+    columns = {
+        "track_id": list(statuses),
+        "batch": "b1",
+        "status": list(statuses.values()),
+        "digest": [f"digest of {name}" for name in statuses],
+    }
+    return pl.DataFrame(columns, schema=dict.fromkeys(columns, str))
 
 
 def noise(seed: int, seconds: float = 1.0) -> np.ndarray:
@@ -36,17 +42,19 @@ def extract(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "path", list(sys.path))
     monkeypatch.delitem(sys.modules, "my_features", raising=False)
 
-    def run(source, pcm, table, *, min_seconds=0.0, **parameters):
+    def run(source, pcm, table, *, settings=None, to="b1", vary=None, **parameters):
         (tmp_path / "my_features.py").write_text(textwrap.dedent(source))
-        return extract_batch(
+        sys.modules.pop("my_features", None)
+        found = {"function": "my_features.describe", "rate": RATE, "parameters": parameters}
+        extract_batch(
             pcm,
             table,
-            name="mine",
-            function="my_features.describe",
-            rate=RATE,
-            parameters=parameters,
-            min_seconds=min_seconds,
+            FeatureSet("mine", **found, **(settings or {})),
+            path_to_table=tmp_path / f"{to}.parquet",
+            path_to_arrays=tmp_path / f"{to}.npy",
+            vary=vary,
         )
+        return pl.read_parquet(tmp_path / f"{to}.parquet")
 
     yield run
     sys.modules.pop("my_features", None)
@@ -67,6 +75,7 @@ def test_a_function_of_the_users_own(extract):
         {
             "track_id": pl.String,
             "batch": pl.String,
+            "segment": pl.Int32,
             "reason": pl.String,
             "loudness": pl.Float64,
             "seconds": pl.Float64,
@@ -78,14 +87,21 @@ def test_a_function_of_the_users_own(extract):
     assert table["reason"].null_count() == 2
 
 
-def test_summary_is_what_the_config_names():
+def test_summary_is_what_the_config_names(tmp_path):
     settings = read_yaml(SHIPPED / "config" / "features.yaml")["summary"]
     y = np.random.default_rng(0).normal(0, 0.1, 22050).astype(np.float32)
-    table = extract_batch([("a.wav", y)], decoded(**{"a.wav": "ok"}), name="summary", **settings)
+    extract_batch(
+        [("a.wav", y)],
+        decoded(**{"a.wav": "ok"}),
+        FeatureSet("summary", **settings),
+        path_to_table=tmp_path / "t",
+        path_to_arrays=tmp_path / "a",
+    )
+    table = pl.read_parquet(tmp_path / "t")
     with threadpool_limits(1):
         expected = summary(y, sr=22050)
-    assert table.columns[3:] == list(expected)
-    assert table.row(0)[3:] == tuple(expected.values())
+    assert table.columns[4:] == list(expected)
+    assert table.row(0)[4:] == tuple(expected.values())
 
 
 def test_tracks_that_fail_get_a_reason_and_never_stop_the_batch(extract, caplog):
@@ -99,7 +115,9 @@ def test_tracks_that_fail_get_a_reason_and_never_stop_the_batch(extract, caplog)
     pcm = [(name, np.full(RATE, x, np.float32)) for name, x in first_samples.items()]
     pcm.append(("short", np.zeros(RATE // 2, np.float32)))
     statuses = dict.fromkeys([*first_samples, "short", "vanished"], "ok")
-    table = extract(source, pcm, decoded(**statuses, broken="quarantined"), min_seconds=1.0)
+    table = extract(
+        source, pcm, decoded(**statuses, broken="quarantined"), settings={"min_seconds": 1.0}
+    )
     reasons = dict(table.select("track_id", "reason").iter_rows())
     assert reasons == {
         "bug": "ValueError: no melody",
@@ -109,7 +127,7 @@ def test_tracks_that_fail_get_a_reason_and_never_stop_the_batch(extract, caplog)
         "short": "0.50 s long; mine needs 1 s",
         "vanished": "its audio could not be read again",
     }
-    assert table.filter(track_id="fine").row(0)[3:] == (0.5, 1.0)
+    assert table.filter(track_id="fine").row(0)[4:] == (0.5, 1.0)
     assert table.filter(pl.col("reason").is_not_null())["b"].null_count() == 5
     assert "bug: no mine: ValueError: no melody" in caplog.text
 
@@ -119,6 +137,7 @@ def test_tracks_that_fail_get_a_reason_and_never_stop_the_batch(extract, caplog)
     [
         ("return 1.0", r"'mine' \(my_features.describe\), track 'a': expected a dict.* got float"),
         ("return {}", "expected a dictionary"),
+        ("return y", "expected a dictionary .* got an array; say `gives: array` in config"),
         ("return {'x': 'loud'}", "feature 'x' is not a number but str"),
         ("return {'x': y}", "feature 'x' is not a number but ndarray"),
         ("return {'batch': 1.0}", "'batch' cannot be the name of a feature"),
@@ -210,7 +229,7 @@ def test_tables_of_batches_become_one(extract, tmp_path):
         {"track_id": ["lost", "new", "b", "a"], "batch": ["b2", "b3", "b1", "b0"], "label": "x"}
     )
     vectors = load_vectors(paths, wanted)
-    assert vectors.columns == ["track_id", "batch", "reason", "loudness", "seconds"]
+    assert vectors.columns == ["track_id", "batch", "segment", "reason", "loudness", "seconds"]
     assert vectors["track_id"].to_list() == ["a", "b", "lost", "new"]
     # The b0 of a is another version of the file than the one that was described.
     none = "no features were extracted"
@@ -230,6 +249,213 @@ def test_batches_with_different_features(extract, tmp_path):
 def test_no_tables_at_all():
     wanted = pl.DataFrame({"track_id": ["a"], "batch": ["b"]})
     assert load_vectors([], wanted)["reason"].to_list() == ["no features were extracted"]
+
+
+SPECTRUM = """
+    import numpy as np
+
+    def describe(y, *, sr, bins=4):
+        return np.abs(np.fft.rfft(y))[: bins * (len(y) // sr)].reshape(bins, -1)
+"""
+
+
+def test_arrays_of_any_shape(extract, tmp_path):
+    """They come back as the function gave them, in any order, from several batches."""
+    pcm = {"a": noise(0), "b": noise(1, 3.0), "c": noise(2, 2.0)}
+    first = list(pcm.items())[:2]
+    settings = {"gives": "array"}
+    table = extract(SPECTRUM, first, decoded(a="ok", b="ok", d="ok"), settings=settings)
+    assert table.schema == pl.Schema(
+        {
+            "track_id": pl.String,
+            "batch": pl.String,
+            "segment": pl.Int32,
+            "reason": pl.String,
+            "start": pl.Int64,
+            "shape": pl.List(pl.Int64),
+        }
+    )
+    assert table["shape"].to_list() == [[4, 1], [4, 3], None]
+    extract(SPECTRUM, [("c", pcm["c"])], decoded(c="ok"), settings=settings, to="b2")
+
+    paths = [str(tmp_path / f"{name}.parquet") for name in ("b2", "b1")]
+    wanted = pl.DataFrame({"track_id": ["d", "c", "b", "a"], "batch": "b1"})
+    arrays = Arrays(paths, wanted)
+    assert arrays.tracks["track_id"].to_list() == ["a", "b", "c"]
+    assert arrays.reasons == {"d": "its audio could not be read again"}
+    for track_id, array in zip(arrays.tracks["track_id"], arrays, strict=True):
+        y = pcm[track_id]
+        expected = np.abs(np.fft.rfft(y))[: 4 * (len(y) // RATE)].reshape(4, -1)
+        np.testing.assert_array_equal(array, expected)
+        assert not array.flags.writeable
+
+
+@pytest.mark.parametrize("kept", [None, "float16"])
+def test_arrays_are_kept_as_they_are_or_as_the_set_says(extract, tmp_path, kept):
+    settings = {"gives": "array"} | ({"dtype": kept} if kept else {})
+    source = "def describe(y, *, sr):\n    return y[::-1]"
+    extract(source, [("a", noise(0))], decoded(a="ok"), settings=settings)
+    stored = np.load(tmp_path / "b1.npy")
+    assert stored.dtype == (kept or np.float32)
+    np.testing.assert_array_equal(stored, noise(0)[::-1].astype(stored.dtype))
+
+
+def test_arrays_that_are_not_finite_get_a_reason(extract, tmp_path):
+    """As they are kept: float16 ends at 65504."""
+    source = "def describe(y, *, sr):\n    return y * [1, 1e30]"
+    pcm = [(name, np.full(2, x, np.float32)) for name, x in {"a": 1e-28, "b": 1.0}.items()]
+    settings = {"gives": "array", "dtype": "float16"}
+    table = extract(source, pcm, decoded(a="ok", b="ok"), settings=settings)
+    assert table["reason"].to_list() == [None, "not finite as float16"]
+    assert table["start"].to_list() == [0, None]
+    assert len(np.load(tmp_path / "b1.npy")) == 2
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("return {'x': 1.0}", "expected an array, got a dictionary; say `gives: vector` in config"),
+        ("return [1.0]", "'mine' .*, track 'a': expected an array, got list"),
+        ("return 1.0", "expected an array, got float"),
+        ("return y[:0]", "expected an array, got an empty ndarray"),
+        ("return y.astype(str)", "expected an array of numbers, got one of <U"),
+        ("return y.astype(int if y[0] == 1 else float)", "track 'b': .* float64, .* have int64"),
+    ],
+)
+def test_functions_that_do_not_give_arrays(extract, body, message):
+    pcm = [("a", np.full(RATE, 1, np.float32)), ("b", np.full(RATE, 2, np.float32))]
+    source = f"def describe(y, *, sr):\n    {body}\n"
+    with pytest.raises(GenreflowError, match=message):
+        extract(source, pcm, decoded(a="ok", b="ok"), settings={"gives": "array"})
+
+
+def test_arrays_are_written_as_they_come(extract, tmp_path):
+    """A batch never has to fit into memory: a track is in the file when the next one is read."""
+    import tracemalloc
+
+    y = noise(0, 30.0)
+    pcm = ((f"t{i:02d}", y) for i in range(40))
+    statuses = decoded(**{f"t{i:02d}": "ok" for i in range(40)})
+    tracemalloc.start()
+    extract("def describe(y, *, sr):\n    return y * 2", pcm, statuses, settings={"gives": "array"})
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert (tmp_path / "b1.npy").stat().st_size > 40 * y.nbytes
+    assert peak < 8 * y.nbytes
+
+
+@pytest.mark.parametrize("gives", ["vector", "array"])
+def test_segments(extract, tmp_path, gives):
+    """Whole ones, one after the other; what remains is left out, and so is what is too short."""
+    source = f"""
+        import numpy as np
+        def describe(y, *, sr):
+            first = np.array([y[0], len(y)])
+            return first if {gives == "array"} else dict(first=first[0], length=first[1])
+    """
+    ramp = np.arange(3 * RATE + 7, dtype=np.float32)
+    pcm = [("a", ramp), ("b", ramp[: RATE - 1]), ("c", ramp[:RATE])]
+    settings = {"gives": gives, "segment_seconds": 1}
+    table = extract(source, pcm, decoded(a="ok", b="ok", c="ok", d="ok"), settings=settings)
+    assert table.select("track_id", "segment").rows() == [
+        *[("a", 0), ("a", 1), ("a", 2), ("b", 0), ("c", 0), ("d", 0)]
+    ]
+    assert table["reason"].to_list() == [
+        *[None] * 3,
+        "1.00 s long; mine needs 1 s",
+        None,
+        "its audio could not be read again",
+    ]
+    expected = [(0, RATE), (RATE, RATE), (2 * RATE, RATE), (0, RATE)]
+    if gives == "array":
+        arrays = Arrays([str(tmp_path / "b1.parquet")], table.unique("track_id"))
+        assert [tuple(array) for array in arrays] == expected
+        assert arrays.tracks["segment"].to_list() == [0, 1, 2, 0]
+    else:
+        described = table.filter(pl.col("reason").is_null())
+        assert described.select("first", "length").rows() == expected
+
+
+def test_a_track_counts_as_described_when_any_segment_is(extract, tmp_path):
+    """Readers are given its other segments; or one row with the reason, where there is none."""
+    source = """
+        def describe(y, *, sr):
+            if y[0] < 0:
+                raise ValueError("silence")
+            return {"first": y[0]}
+    """
+    good, bad = np.ones(RATE, np.float32), -np.ones(RATE, np.float32)
+    pcm = [("a", np.concatenate([bad, good, bad])), ("b", np.concatenate([bad, bad]))]
+    table = extract(source, pcm, decoded(a="ok", b="ok"), settings={"segment_seconds": 1.0})
+    silence = "ValueError: silence"
+    assert table["reason"].to_list() == [silence, None, silence, silence, silence]
+    vectors = load_vectors([str(tmp_path / "b1.parquet")], table.unique("track_id"))
+    assert vectors.rows() == [("a", "b1", 1, None, 1.0), ("b", "b1", 0, silence, None)]
+
+
+SEEDED = """
+    def describe(y, *, sr, seed):
+        return {"seed": seed}
+"""
+
+
+def test_every_track_and_segment_has_a_seed_of_its_own(extract):
+    """It depends on the samples alone, not on name, batch or order."""
+    tracks = decoded(a="ok", b="ok").with_columns(digest=pl.Series(["1", "2"]))
+    pcm = [("a", noise(0, 2.0)), ("b", noise(0, 2.0))]
+    settings = {"segment_seconds": 1}
+    seeds = extract(SEEDED, pcm, tracks, settings=settings)["seed"]
+    assert seeds.n_unique() == 4
+    assert all(0 <= seed < 2**32 and seed % 1 == 0 for seed in seeds)
+    renamed = decoded(x="ok").with_columns(digest=pl.lit("2"))
+    again = extract(SEEDED, [("x", noise(0, 2.0))], renamed, settings=settings)["seed"]
+    assert again.to_list() == seeds[2:].to_list()
+    fixed = extract(SEEDED, pcm, tracks, settings=settings, seed=3)["seed"]
+    assert fixed.to_list() == [3.0] * 4
+
+
+def test_a_variant_is_described_in_the_place_of_the_track(extract):
+    """What is made of a track may be too short, or fail: that is a reason as any other."""
+
+    def vary(y, seed):
+        if len(y) == RATE:
+            raise ValueError("no beat")
+        assert seed == track_seed("digest of " + {3: "b", 2: "c"}[len(y) // RATE])
+        return y[: len(y) // 2]
+
+    pcm = [("a", noise(0)), ("b", noise(0, 3.0)), ("c", noise(0, 2.0))]
+    statuses = decoded(a="ok", b="ok", c="ok")
+    table = extract(LOUDNESS, pcm, statuses, settings={"min_seconds": 1.2}, vary=vary)
+    assert table["seconds"].to_list() == [None, 1.5, None]
+    assert table["reason"].to_list() == [
+        "ValueError: no beat",
+        None,
+        "1.00 s long; mine needs 1.2 s",
+    ]
+
+
+def test_audio_cannot_be_written_to(extract):
+    """The samples of others would be changed; and kernels be compiled twice."""
+    source = "def describe(y, *, sr):\n    y[0] = 0"
+    pcm = [("a", noise(0))]
+    table = extract(source, pcm, decoded(a="ok"), vary=lambda y, seed: y + 1)
+    assert "read-only" in table["reason"][0]
+
+
+@pytest.mark.parametrize("name", list(read_yaml(SHIPPED / "config" / "features.yaml")))
+def test_every_set_of_the_config_gives_what_it_says(tmp_path, name):
+    settings = read_yaml(SHIPPED / "config" / "features.yaml")[name]
+    y = np.random.default_rng(0).normal(0, 0.1, 4 * settings["rate"]).astype(np.float32)
+    extract_batch(
+        [("a", y)],
+        decoded(a="ok"),
+        FeatureSet(name, **settings),
+        path_to_table=tmp_path / "a.parquet",
+        path_to_arrays=tmp_path / "a.npy",
+    )
+    table = pl.read_parquet(tmp_path / "a.parquet")
+    assert table["reason"].to_list() == [None]
+    assert (table.width == 6) == (settings.get("gives") == "array")
 
 
 @pytest.mark.parametrize("keep_audio", [True, False])
@@ -259,7 +485,7 @@ def test_script(tmp_path, keep_audio):
     assert table["reason"].null_count() == 2
     samples, _ = soundfile.read(tmp_path / "b.flac", dtype="float32")
     with threadpool_limits(1):
-        assert table.row(1)[3:] == tuple(summary(samples, sr=22050).values())
+        assert table.row(1)[4:] == tuple(summary(samples, sr=22050).values())
 
 
 def run_on_files(tmp_path, keep_audio, *, rate=22050, between=lambda: None) -> pl.DataFrame:
@@ -292,15 +518,16 @@ def run_on_files(tmp_path, keep_audio, *, rate=22050, between=lambda: None) -> p
     between()
     if rate != 22050:
         resample_batch(rate=rate, decoded_table=decoded, **common)
+    settings = read_yaml(SHIPPED / "config" / "features.yaml")["summary"]
     run_script(
         batch=str(batch),
         decoded=decoded,
         pcm=pcm,
         index=index,
-        output=output,
+        table=output,
+        arrays=str(tmp_path / "a"),
         root=str(tmp_path),
         audio={},
-        name="summary",
-        settings=read_yaml(SHIPPED / "config" / "features.yaml")["summary"] | {"rate": rate},
+        feature_set=FeatureSet("summary", **(settings | {"rate": rate})),
     )
     return pl.read_parquet(output)

@@ -281,6 +281,44 @@ def test_a_title_takes_the_place_of_the_model_s_name(material):
     assert row["what"] == "Random forest · mel"
 
 
+def test_variants_that_train_or_test_are_told_beside_the_features(material):
+    told = {
+        "knn": ("stretch0.81", None),
+        "forest": ("stretch0.81, stretch1.23, shift5s", "noise20"),
+        "svm": (None, "noise20"),
+    }
+    variants, tested = ({run: both[at] for run, both in told.items()} for at in (0, 1))
+    runs = material.runs.with_columns(
+        variants=pl.col("run").replace_strict(variants, default=None),
+        test_variant=pl.col("run").replace_strict(tested, default=None),
+    )
+    board = leaderboards(Material(**{**vars_of(material), "runs": runs}))[0]
+    rows = {row["run"]: row["what"].split(" · ")[-1] for row in board["rows"]}
+    assert board["features"] == ""
+    assert rows["knn"] == "summary + stretch0.81"
+    assert rows["forest"] == "summary + 3 variants, tested on noise20"
+    assert rows["svm"] == "summary, tested on noise20"
+    assert rows["xgboost"] == "summary"
+
+
+def test_provenance_tells_the_copies_and_rows_that_train(material):
+    first, *others = material.run_files
+    copies = {"stretch0.81": 0, "noise20": 3}
+    features = first["features"] | {"variants": [*copies], "test_variant": "gain-6"}
+    folds = [fold | {"train_rows": 1997} for fold in first["folds"]]
+    first = first | {"features": features, "missing_copies": copies, "folds": folds}
+    changed = Material(**{**vars_of(material), "run_files": [first, *others]})
+    runs = provenance(changed)["runs"]
+    lines = {(run["run"], run["split"]): run["variants"] for run in runs}
+    assert lines.pop((first["run"], first["split"])) == [
+        "trained with stretch0.81, noise20 (3 missing)",
+        "trained on 1,997 rows",
+        "tested on gain-6",
+    ]
+    assert not any(lines.values())
+    assert "<small>trained on 1,997 rows</small>" in render(changed)
+
+
 def test_names_may_break_after_underscores(page):
     assert "<bdi>xgboost_<wbr>tuned</bdi>" in page
 

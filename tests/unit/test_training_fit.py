@@ -113,6 +113,77 @@ def test_the_svm_that_is_calibrated_is_the_one_fitted_on_all_training_tracks():
     assert (pipeline.predict(x) == alone.predict(x)).mean() > 0.9
 
 
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_inner_folds_are_those_of_the_tracks_whatever_their_rows(data):
+    n = data.draw(st.integers(6, 20))
+    y = np.arange(n) % 2
+    groups = np.array(data.draw(st.lists(st.integers(0, 6), min_size=n, max_size=n)))
+    counts = data.draw(st.lists(st.integers(1, 4), min_size=n, max_size=n))
+    keys = {"seed": 0, "where": "run a", "purpose": "the search"}
+    tracks = np.repeat(np.arange(n), counts)
+    alone = inner_folds(y, groups, 3, **keys)
+    folds = inner_folds(y[tracks], groups[tracks], 3, tracks=tracks, **keys)
+    for (fitted, scored), (tracks_fitted, tracks_scored) in zip(folds, alone, strict=True):
+        assert fitted.tolist() == np.flatnonzero(np.isin(tracks, tracks_fitted)).tolist()
+        assert scored.tolist() == np.flatnonzero(np.isin(tracks, tracks_scored)).tolist()
+
+
+def rows_with_copies():
+    """Two segments and a copy of each of 90 tracks; the copies tell little of the labels."""
+    x, y, groups = points()
+    rng = np.random.default_rng(1)
+    tracks = np.repeat(np.arange(len(y)), 3)
+    copied = np.tile([False, False, True], len(y))
+    x = x[tracks] + rng.normal(0, np.where(copied, 3, 0.1)[:, None], (len(tracks), x.shape[1]))
+    return x, y[tracks], groups[tracks], tracks, copied
+
+
+@pytest.mark.parametrize("one_artist", [False, True])
+def test_a_search_fits_on_copies_and_scores_on_originals(caplog, one_artist):
+    from sklearn.model_selection import cross_val_score
+    from sklearn.tree import DecisionTreeClassifier
+
+    x, y, groups, tracks, copied = rows_with_copies()
+    if one_artist:  # so that tracks have to be divided
+        groups = np.where(y == 0, "artist 0", groups)
+    search = {"method": "grid", "space": {"max_depth": [1, 2, 4]}, "folds": 3}
+    spec = model(estimator=TREE, scaler=None, search=search)
+    with caplog.at_level(logging.INFO, "genreflow"):
+        pipeline, best = fit_model(spec, x, y, groups, tracks=tracks, copied=copied, seed=0)
+    keys = {"seed": 0, "where": "run a", "purpose": "the search"}
+    divided = inner_folds(y[::3], groups[::3], 3, **keys)
+    folds = [
+        (
+            np.flatnonzero(np.isin(tracks, fitted)),
+            np.flatnonzero(np.isin(tracks, scored) & ~copied),
+        )
+        for fitted, scored in divided
+    ]
+    scores = {
+        depth: cross_val_score(
+            DecisionTreeClassifier(max_depth=depth, random_state=0), x, y, cv=folds
+        ).mean()
+        for depth in (1, 2, 4)
+    }
+    assert scores[best["max_depth"]] == max(scores.values())
+    assert f"accuracy = {max(scores.values()):.4f} with" in caplog.text
+    alone = DecisionTreeClassifier(**best, random_state=0).fit(x, y)
+    assert np.array_equal(pipeline.predict_proba(x), alone.predict_proba(x))
+
+
+def test_tracks_are_not_parted_where_artists_must_be(caplog):
+    """All tracks of a label by one artist: folds divide tracks, but never a track's rows."""
+    _, y, _, tracks, _ = rows_with_copies()
+    one = np.array([f"artist {label}" for label in y])
+    keys = {"seed": 0, "where": "run a", "purpose": "the search"}
+    folds = inner_folds(y, one, 3, tracks=tracks, **keys)
+    assert "divides tracks, not artists" in caplog.text
+    assert len(folds) == 3
+    for fitted, scored in folds:
+        assert not set(tracks[fitted]) & set(tracks[scored])
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [

@@ -76,6 +76,8 @@ def test_run_json_tells_the_run(tmp_path):
         "sets": ["summary"],
         "names": [f"feature{i}" for i in range(6)],
         "code": {"summary": "9f9f"},
+        "variants": [],
+        "test_variant": None,
     }
     assert record["classes"] == LABELS
     assert [(fold["repeat"], fold["fold"]) for fold in record["folds"]] == [(0, 0), (0, 1)]
@@ -372,6 +374,7 @@ def test_published_table_gives_the_known_accuracy(tmp_path, shared_data, name, l
         values.cast(pl.Float64),
         track_id="filename",
         batch=pl.lit("b"),
+        segment=pl.lit(0, pl.Int32),
         reason=pl.lit(None, pl.String),
     )
     inputs = {"tracks": tmp_path / "t", "split": tmp_path / "s", "features": [tmp_path / "f"]}

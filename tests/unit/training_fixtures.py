@@ -59,6 +59,7 @@ def write_run_inputs(
         schema_overrides={"artist": pl.String},
     )
     vectors = tracks.select("track_id", "batch").with_columns(
+        pl.lit(0, pl.Int32).alias("segment"),
         pl.Series("reason", [dict(reasons).get(name) for name in tracks["track_id"]], pl.String),
         *(pl.Series(f"feature{i}", column) for i, column in enumerate(x.T)),
     )
@@ -90,6 +91,46 @@ def write_run_inputs(
     }
 
 
+def cut(vectors: pl.DataFrame, **_) -> dict:
+    """One to three segments of each track, as a `change` of the inputs; their features differ."""
+    number = pl.col("track_id").str.head(3).cast(pl.Int32)
+    cut = vectors.with_columns(segment=pl.int_ranges(1 + number % 3)).explode("segment")
+    features = [name for name in vectors.columns if name.startswith("feature")]
+    return {
+        "vectors": cut.with_columns(
+            pl.col("segment").cast(pl.Int32),
+            *(pl.col(name) + 0.3 * pl.col("segment") for name in features),
+        )
+    }
+
+
+def write_variant(
+    folder: Path, inputs: dict, name: str, *, shuffle: int | None = None, reasons=(), change=None
+) -> list[str]:
+    """Feature tables of a variant of the tracks of `inputs`, whose features differ a little.
+
+    Those of its tracks that have a reason have no features; `change` gets the table of each batch.
+    """
+    rng = np.random.default_rng(list(name.encode()))
+    scale, paths = rng.uniform(0.7, 1.4), []
+    for path in sorted(inputs["features"]):
+        vectors = pl.read_parquet(path)
+        features = [column for column in vectors.columns if column.startswith("feature")]
+        failed = pl.col("track_id").is_in(list(dict(reasons)))
+        # A track that failed has one row, whatever its segments.
+        vectors = vectors.filter(~failed | (pl.col("segment") == 0)).with_columns(
+            *(pl.when(~failed).then(pl.col(f) * scale + 0.1).alias(f) for f in features),
+            reason=pl.col("track_id").replace_strict(dict(reasons), default=None),
+        )
+        vectors = change(vectors) if change else vectors
+        if shuffle is not None:
+            vectors = vectors.sample(fraction=1, shuffle=True, seed=shuffle)
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        paths.append(str(folder / name / Path(path).name))
+        vectors.write_parquet(paths[-1])
+    return paths[::-1] if shuffle is not None else paths
+
+
 def run(folder: Path, inputs: dict, spec: dict, **given) -> pl.DataFrame:
     """Train, and return the predictions; model and run.json stand in the folder."""
     provenance = {
@@ -100,6 +141,7 @@ def run(folder: Path, inputs: dict, spec: dict, **given) -> pl.DataFrame:
         "snapshot": "5ca1ab1e",
         "features": "summary",
         "feature_code": "9f9f",
+        "test_variant": "noise20" if "test_features" in inputs | given else None,
     }
     folder.mkdir(parents=True, exist_ok=True)
     arguments = {

@@ -7,7 +7,7 @@ import pytest
 
 from micro.audio import write_clip
 
-WORK = ("decode", "extract", "split", "train", "describe", "report")
+WORK = ("decode", "extract", "augment", "split", "train", "describe", "report")
 
 LOUDNESS = '''"""A feature set of the user's own."""
 
@@ -48,16 +48,16 @@ def test_the_table_of_changes(two_runs, capsys):
         table.append((change, *ran))
         assert ran == expected, change
 
-    row("none", (0, 0, 0, 0, 0, 0))
+    row("none", (0, 0, 0, 0, 0, 0, 0))
 
     clone.edit_config(lambda c: c.update(batch_size=3, accept_loss=True))
-    row("how files are handled", (0, 0, 0, 0, 0, 0))
+    row("how files are handled", (0, 0, 0, 0, 0, 0, 0))
     clone.edit_config(lambda c: c.update(batch_size=4, accept_loss=False))
 
     for number in (20, 21, 22):
         write_clip(data, "tone", number)
     batches = set((clone / "results/datasets/micro/decoded").iterdir())
-    row("3 files added", (1, 2, 1, 2, 1, 1))
+    row("3 files added", (1, 2, 0, 1, 2, 1, 1))
     (new,) = set((clone / "results/datasets/micro/decoded").iterdir()) - batches
     import polars as pl
 
@@ -66,33 +66,41 @@ def test_the_table_of_changes(two_runs, capsys):
     (data / "noise/00.wav").unlink()
     tracks = (data / "tracks.csv").read_text()
     (data / "tracks.csv").write_text(tracks.replace("noise/00.wav,noise artist 0\n", ""))
-    row("1 removed", (0, 0, 1, 2, 1, 1))
+    row("1 removed", (0, 0, 0, 1, 2, 1, 1))
 
     clone.edit_config(lambda c: c["runs"]["forest"]["parameters"].update(n_estimators=21))
-    row("a model's parameter changed", (0, 0, 0, 1, 0, 1))
+    row("a model's parameter changed", (0, 0, 0, 0, 1, 0, 1))
 
     header, *rows = (data / "tracks.csv").read_text().splitlines()
     labelled = [f"{header},label", *(f"{line}," for line in rows)]
     labelled[1] = labelled[1] + "tone"
     (data / "tracks.csv").write_text("\n".join(labelled) + "\n")
-    row("a label corrected", (0, 0, 1, 2, 1, 1))
+    row("a label corrected", (0, 0, 0, 1, 2, 1, 1))
+
+    folder = clone / "results/datasets/micro/features/loudness/original"
+    batches = len(list(folder.glob("*.parquet")))
+    clone.edit_config(lambda c: c["runs"]["loud"].update(variants=["gain-6"]))
+    row("a variant added to a run", (0, 0, batches, 0, 1, 0, 1))
 
     (clone / "my_features.py").write_text(
         LOUDNESS.replace("np.abs(y).max()", "np.abs(y).max() * 2")
     )
-    batches = len(list((clone / "results/datasets/micro/features/loudness/original").iterdir()))
-    row("a feature's code changed", (0, batches, 0, 1, 0, 1))
+    row("a feature's code changed", (0, batches, batches, 0, 1, 0, 1))
+
+    module = clone / "scripts/genreflow/variants/make.py"
+    module.write_text(module.read_text() + "\n\ndef later():\n    return 1\n")
+    row("the variants' code", (0, 0, batches, 0, 1, 0, 1))
 
     for module in (clone / "scripts/genreflow").rglob("*.py"):
         text = module.read_text().replace('"""', '"""Edited. ', 1)
         module.write_text(text + "\n# A comment.\n")
     for script in (clone / "scripts").glob("*.py"):
         script.write_text(script.read_text() + "\n# A comment.\n")
-    row("comments and docstrings", (0, 0, 0, 0, 0, 0))
+    row("comments and docstrings", (0, 0, 0, 0, 0, 0, 0))
 
     template = next((clone / "scripts/genreflow/report").glob("*.css"))
     template.write_text(template.read_text() + "\n/* wider */\nmain { max-width: 99rem; }\n")
-    row("the report's template", (0, 0, 0, 0, 0, 1))
+    row("the report's template", (0, 0, 0, 0, 0, 0, 1))
 
     with capsys.disabled():
         print(f"\n{'change':30s}" + "".join(f"{name:>9s}" for name in WORK))

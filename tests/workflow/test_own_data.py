@@ -3,9 +3,12 @@
 import re
 import shutil
 
+import numpy as np
+import polars as pl
 import pytest
 import soundfile as sf
 
+from genreflow.features.table import Arrays
 from micro.audio import GENRES, clip
 
 from .conftest import ROOT
@@ -89,16 +92,71 @@ def test_the_examples_of_dataset_files_are_at_most_eight_lines():
         assert len(example(name)[1].splitlines()) <= 8
 
 
+def write_own_features(clone):
+    """The README's functions, and its entries beside those that are shipped."""
+    write_example(clone, "features.py")
+    shipped = (clone / "config/features.yaml").read_text()
+    write_example(clone, "features.yaml")
+    own = (clone / "config/features.yaml").read_text()
+    (clone / "config/features.yaml").write_text(shipped + own)
+
+
 def test_a_feature_set_of_ones_own(done):
-    write_example(done, "features.py")
-    shipped = (done / "config/features.yaml").read_text()
-    write_example(done, "features.yaml")
-    own = (done / "config/features.yaml").read_text()
-    (done / "config/features.yaml").write_text(shipped + own)
+    write_own_features(done)
     done.edit_config(lambda c: c["runs"].update(loud={"model": "knn", "features": "loudness"}))
     ran = done.jobs()
     assert "decode" not in ran and ran["resample"] == ran["extract"] and ran["train"] == 1
     assert (done / "results/datasets/micro/audio/16000").is_dir()
+
+
+def test_an_array_set_of_ones_own(done):
+    """One function and one entry: `snakemake features` makes its files, and nothing else."""
+    write_own_features(done)
+    done.edit_config(lambda c: c.update(features=["envelope"]))
+    assert done.jobs("--", "features").keys() == {"extract"}
+    tables = (done / "results/datasets/micro/features/envelope/original").glob("*.parquet")
+    arrays = Arrays(sorted(map(str, tables)), done.tracks().select("track_id", "batch"))
+    assert len(arrays) == 12
+    for track_id, array in zip(arrays.tracks["track_id"], arrays, strict=True):
+        y, _ = sf.read(done / "data/micro" / track_id, dtype="float32")
+        expected = np.abs(y.reshape(10, -1)).max(axis=1)
+        np.testing.assert_array_equal(array, expected.astype(np.float16))
+
+
+def test_segments_and_variants(done):
+    """A model that is trained on segments and copies predicts tracks."""
+    write_own_features(done)
+    with (done / "config/features.yaml").open("a") as features:
+        features.write("sliced: {function: my_features.loudness, parameters: {quantile: 0.9},")
+        features.write(" segment_seconds: 0.4}\n")
+    robust = {
+        "model": "logistic_regression",
+        "features": "sliced",
+        "variants": ["stretch0.8", "stretch3"],
+        "test_variant": "gain-6_noise20",
+    }
+    done.edit_config(lambda c: c["runs"].update(robust=robust))
+    ran = done.jobs()
+    assert ran["augment"] == 3 * ran["extract"] and ran["train"] == 1
+
+    folder = done / "results/datasets/micro/features/sliced"
+    rows = {
+        variant.name: pl.concat([pl.read_parquet(table) for table in variant.glob("*.parquet")])
+        for variant in folder.iterdir()
+    }
+    assert {name: table.height for name, table in rows.items()} == {
+        "original": 24,
+        "stretch0.8": 36,
+        "stretch3": 12,
+        "gain-6_noise20": 24,
+    }
+    assert rows["stretch3"]["reason"].to_list() == ["0.33 s long; sliced needs 0.4 s"] * 12
+    softer = rows["gain-6_noise20"]["mean"].mean() / rows["original"]["mean"].mean()
+    assert 0.5 < softer < 0.51
+    predicted = done.table("runs/robust/fixed/predictions.parquet")
+    same = done.table("runs/forest/fixed/predictions.parquet")
+    columns = ["track_id", "part", "target", "truth"]
+    assert predicted.select(columns).equals(same.select(columns))
 
 
 def test_results_elsewhere_than_in_the_clone(clone, tmp_path):

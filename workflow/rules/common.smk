@@ -50,6 +50,7 @@ wildcard_constraints:
     set="[^/]+",
     snapshot="[0-9a-f]+",
     split="[^/]+",
+    variant="[^/]+",
 
 
 def code(rule, *functions):
@@ -134,9 +135,42 @@ def feature_code(wildcards):
     return code("extract", STUDY.features[wildcards.set]["function"])
 
 
+def variant_code(wildcards):
+    """Digest of the code of a feature set and of the variants."""
+    return code("augment", STUDY.features[wildcards.set]["function"])
+
+
 def feature_settings(wildcards):
     """Definition of a feature set."""
     return STUDY.features[wildcards.set]
+
+
+def tables_of(dataset, features, variant):
+    """Tables of a feature set of all batches of a dataset as it is now."""
+    return expand(
+        f"{DATASET}/features/{{set}}/{{variant}}/{{batch}}.parquet",
+        dataset=dataset,
+        set=features,
+        variant=variant,
+        batch=PROJECT.batches(dataset, snapshot_of(dataset)),
+    )
+
+
+def feature_tables(wildcards):
+    """All feature tables of the study."""
+    return [
+        table
+        for dataset in DONE_DATASETS
+        for features, variant in STUDY.described_as(dataset)
+        for table in tables_of(dataset, features, variant)
+    ]
+
+
+def seconds_needed():
+    """Length of the shortest track that all runs of the study can use."""
+    runs = STUDY.settings["runs"].values()
+    sets = [STUDY.features[run["features"]] for run in runs]
+    return max(max(spec["min_seconds"], spec.get("segment_seconds", 0)) for spec in sets)
 
 
 def split_settings(wildcards):
@@ -144,15 +178,27 @@ def split_settings(wildcards):
     return STUDY.settings["splits"][wildcards.split]
 
 
-def run_features(wildcards):
-    """Feature tables of all batches that a run is trained on."""
+def run_tables(wildcards, *variants):
+    """Feature tables of variants of the tracks of a run."""
     dataset = STUDY.dataset_of(wildcards.split)
-    return expand(
-        f"{DATASET}/features/{{set}}/original/{{batch}}.parquet",
-        dataset=dataset,
-        set=STUDY.settings["runs"][wildcards.run]["features"],
-        batch=PROJECT.batches(dataset, snapshot_of(dataset)),
-    )
+    features = STUDY.settings["runs"][wildcards.run]["features"]
+    return [path for variant in variants for path in tables_of(dataset, features, variant)]
+
+
+def run_features(wildcards):
+    """Feature tables of the tracks that a run is trained on, as they are."""
+    return run_tables(wildcards, "original")
+
+
+def run_copies(wildcards):
+    """Feature tables of the variants that a run is trained on too."""
+    return run_tables(wildcards, *STUDY.settings["runs"][wildcards.run]["variants"])
+
+
+def run_test_features(wildcards):
+    """Feature tables of the variant that a run is tested on, where it is not the original."""
+    variant = STUDY.settings["runs"][wildcards.run].get("test_variant")
+    return run_tables(wildcards, variant) if variant else []
 
 
 def run_model(wildcards):
@@ -169,7 +215,8 @@ def run_code(wildcards):
 def run_provenance(wildcards):
     """What run.json says of a run beyond what the training itself knows."""
     dataset = STUDY.dataset_of(wildcards.split)
-    features = STUDY.settings["runs"][wildcards.run]["features"]
+    run = STUDY.settings["runs"][wildcards.run]
+    features = run["features"]
     return {
         "study": STUDY.name,
         "dataset": dataset,
@@ -178,6 +225,7 @@ def run_provenance(wildcards):
         "snapshot": snapshot_of(dataset),
         "features": features,
         "feature_code": code("extract", STUDY.features[features]["function"]).split()[0],
+        "test_variant": run.get("test_variant"),
     }
 
 
@@ -194,6 +242,8 @@ def runs_to_evaluate():
             "split": split,
             "model": STUDY.settings["runs"][run]["model"],
             "features": STUDY.settings["runs"][run]["features"],
+            "variants": STUDY.settings["runs"][run]["variants"],
+            "test_variant": STUDY.settings["runs"][run].get("test_variant"),
             "kind": kind_of(split),
             "method": STUDY.settings["splits"][split]["method"],
             "reason": SKIPPED.get((run, split)),

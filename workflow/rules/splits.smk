@@ -11,7 +11,7 @@ rule split:
         code=code("split"),
         settings=split_settings,
         # One number for the whole study: its runs are compared on the same tracks.
-        min_seconds=max(spec["min_seconds"] for spec in STUDY.features.values()),
+        min_seconds=seconds_needed(),
         task=STUDY.settings["task"],
     message:
         "Splitting: {wildcards.split}"

@@ -3,6 +3,8 @@ rule train:
         tracks=tracks_of_split,
         split=f"{RESULTS}/splits/{{split}}.parquet",
         features=run_features,
+        copies=run_copies,
+        test_features=run_test_features,
     output:
         predictions=f"{RUN}/predictions.parquet",
         model=directory(f"{RUN}/model"),

@@ -34,6 +34,8 @@ RUNS = pl.Schema(
         "split": pl.String,
         "model": pl.String,
         "features": pl.String,
+        "variants": pl.String,
+        "test_variant": pl.String,
         "status": pl.String,
         "reason": pl.String,
         "kind": pl.String,
@@ -57,6 +59,10 @@ class Run:
     run, split : str
     model, features : str
         names of its model and feature set
+    variants : sequence of str
+        names of the variants that it is trained on beside the original
+    test_variant : str or None
+        the variant that it is tested on, where that is not the original
     kind : str
         kind of the split: fixed or exact
     method : str
@@ -75,6 +81,8 @@ class Run:
     features: str
     kind: str
     method: str
+    variants: Sequence[str] = ()
+    test_variant: str | None = None
     reason: str | None = None
     predictions: str | None = None
     record: str | None = None
@@ -199,5 +207,7 @@ def _run_table(run: Run, keys: pl.DataFrame, dropped: int) -> pl.DataFrame:
 
 
 def _run_row(run: Run, **values) -> dict:
-    named = ("run", "split", "model", "features", "reason", "kind", "method")
-    return {**dict.fromkeys(RUNS), **{name: getattr(run, name) for name in named}, **values}
+    named = ("run", "split", "model", "features", "test_variant", "reason", "kind", "method")
+    known = {name: getattr(run, name) for name in named}
+    known["variants"] = ", ".join(run.variants) or None
+    return {**dict.fromkeys(RUNS), **known, **values}

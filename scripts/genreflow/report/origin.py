@@ -60,6 +60,7 @@ def _run(file: dict) -> dict:
         "parameters": _parameters(file["model"].get("parameters") or {}),
         "chosen": chosen,
         "features": len(file["features"].get("names", [])),
+        "variants": _variants(file),
         "seed": file["seed"],
         "folds": len(folds),
         "threads": file.get("threads"),
@@ -68,6 +69,23 @@ def _run(file: dict) -> dict:
         "seconds": numbers.seconds(file.get("seconds")),
         "memory": numbers.megabytes(file.get("peak_memory_mb")),
     }
+
+
+def _variants(file: dict) -> list[str]:
+    """Lines about the copies and rows that a run is trained on, and the variant of the test."""
+    copies = [
+        f"{name} ({count} missing)" if count else name
+        for name, count in file["missing_copies"].items()
+    ]
+    rows = max(fold["train_rows"] for fold in file["folds"])
+    lines = []
+    if copies:
+        lines.append(f"trained with {', '.join(copies)}")
+    if rows > max(fold["train_tracks"] for fold in file["folds"]):
+        lines.append(f"trained on {numbers.counted(rows, 'row')}")
+    if file["features"]["test_variant"]:
+        lines.append(f"tested on {file['features']['test_variant']}")
+    return lines
 
 
 def _parameters(values: dict) -> str:

@@ -56,6 +56,20 @@ def describe_split(material: Material, split: str) -> str:
     return " · ".join(words)
 
 
+def _described(row: dict) -> str:
+    """Say what a run of the runs table is trained and tested on.
+
+    ``summary``, ``summary + stretch0.81``, or ``summary + 5 variants, tested on noise20``.
+    """
+    variants = row["variants"].split(", ") if row["variants"] else []
+    words = row["features"]
+    if variants:
+        words += f" + {variants[0] if len(variants) == 1 else counted(len(variants), 'variant')}"
+    if row["test_variant"]:
+        words += f", tested on {row['test_variant']}"
+    return words
+
+
 def _leaderboard(material: Material, split: str) -> dict:
     metric, name = material.metric, material.metric_name
     ranked = material.ranked(split)
@@ -66,14 +80,14 @@ def _leaderboard(material: Material, split: str) -> dict:
     shown += [p["published"] for p in drawn.values()]
     axis = axis_around(shown, floor=0.0 if metric.ceiling else None, ceiling=metric.ceiling)
     columns = _secondary(material, split, ranked)
-    features = {row["features"] for row in ranked}
+    features = {_described(row) for row in ranked}
     shared = features.pop() if len(features) == 1 and len(ranked) > 1 else ""
     rows = [
         _row(material, split, row, scores[row["run"]], drawn.get(row["run"]), axis, columns)
         | {
             "what": " · ".join(
                 word
-                for word in (material.model_title(row["run"], row["model"]), row["features"])
+                for word in (material.model_title(row["run"], row["model"]), _described(row))
                 if word not in (row["run"], shared)
             )
         }

@@ -3,13 +3,14 @@
 import logging
 import math
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from genreflow.errors import GenreflowError
 from genreflow.models.build import ESTIMATOR, build_estimator
-from genreflow.training.inner import inner_folds
+from genreflow.training.inner import Folds, inner_folds
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
@@ -25,11 +26,16 @@ def fit_model(
     y: np.ndarray,
     groups: np.ndarray,
     *,
+    tracks: np.ndarray | None = None,
+    copied: np.ndarray | None = None,
     seed: int,
     threads: int = 1,
     where: str = "model",
 ) -> tuple["Pipeline", dict[str, Any] | None]:
     """Search, calibrate and fit a model; nothing but the arguments is looked at.
+
+    The rows of a track, of its segments and copies, stay together in the folds of search and
+    calibration. A search fits on copies, and scores on the rows of the tracks as they are.
 
     Parameters
     ----------
@@ -37,9 +43,13 @@ def fit_model(
         a model as in config/models, with the schema's defaults filled in
     X : np.ndarray [shape=(n, n_features), dtype=float64]
     y : np.ndarray [shape=(n,), dtype=int]
-        number of each track's label, every number from 0 on occurring
+        number of each row's label, every number from 0 on occurring
     groups : np.ndarray [shape=(n,)]
-        artist of each track, or the track itself; kept together by search and calibration
+        artist of each row, or the track itself; kept together by search and calibration
+    tracks : np.ndarray [shape=(n,)], optional
+        the track that each row is of; each row is a track where absent
+    copied : np.ndarray [shape=(n,), dtype=bool], optional
+        whether a row describes a copy; none does where absent
     seed : int >= 0
     threads : int > 0
     where : str
@@ -58,13 +68,17 @@ def fit_model(
         if the model cannot be fitted
     """
     pipeline = build_estimator(spec, seed=seed, threads=threads, where=where)
+    divide = partial(inner_folds, y, groups, tracks=tracks, seed=seed, where=where)
     best = None
     try:
-        if spec.get("search"):
-            best = _search(pipeline, spec["search"], X, y, groups, seed=seed, where=where)
+        if search := spec.get("search"):
+            folds = divide(folds=search["folds"], purpose="the search")
+            if copied is not None:
+                folds = [(fitted, scored[~copied[scored]]) for fitted, scored in folds]
+            best = _search(pipeline, search, X, y, folds, seed=seed, where=where)
             pipeline.set_params(**{f"{ESTIMATOR}__{name}": value for name, value in best.items()})
         if spec["calibrate"]:
-            _fit_calibrated(pipeline, X, y, groups, seed=seed, where=where)
+            _fit_calibrated(pipeline, X, y, divide(folds=CALIBRATION_FOLDS, purpose="calibration"))
         else:
             pipeline.fit(X, y)
     except ValueError as error:  # what scikit-learn and XGBoost raise for values they cannot use
@@ -77,7 +91,7 @@ def _search(
     search: Mapping[str, Any],
     X: np.ndarray,
     y: np.ndarray,
-    groups: np.ndarray,
+    folds: Folds,
     *,
     seed: int,
     where: str,
@@ -86,7 +100,6 @@ def _search(
     from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
 
     space = {f"{ESTIMATOR}__{name}": values for name, values in sorted(search["space"].items())}
-    folds = inner_folds(y, groups, search["folds"], seed=seed, where=where, purpose="the search")
     count = math.prod(len(values) for values in space.values())
     common = {"scoring": search["scoring"], "cv": folds, "refit": False, "error_score": "raise"}
     if search["method"] == "grid":
@@ -101,23 +114,15 @@ def _search(
     return best
 
 
-def _fit_calibrated(
-    pipeline: "Pipeline",
-    X: np.ndarray,
-    y: np.ndarray,
-    groups: np.ndarray,
-    *,
-    seed: int,
-    where: str,
-) -> None:
+def _fit_calibrated(pipeline: "Pipeline", X: np.ndarray, y: np.ndarray, folds: Folds) -> None:
     """Fit with sigmoids from decisions to probabilities (Platt 1999), one per label.
 
-    They are fitted on decisions about tracks whose artists the deciding estimator has not seen; the
-    estimator that is kept has seen the whole training part, as without calibration.
+    They are fitted on decisions about rows, those of copies too, whose artists the deciding
+    estimator has not seen; the estimator that is kept has seen the whole training part, as without
+    calibration.
     """
     from sklearn.calibration import CalibratedClassifierCV
 
-    folds = inner_folds(y, groups, CALIBRATION_FOLDS, seed=seed, where=where, purpose="calibration")
     calibrated = CalibratedClassifierCV(
         pipeline[ESTIMATOR], method="sigmoid", ensemble=False, cv=folds
     )

@@ -1,16 +1,22 @@
-"""The table that a run is trained on: features, labels and artists of the tracks of a split."""
+"""The table that a run is trained on: features, labels and artists of the tracks of a split.
+
+A track has one row, or one for each of its segments; where it is trained on, so has each of its
+augmented copies.
+"""
 
 import hashlib
 import json
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
 
 from genreflow.artists import split_groups
 from genreflow.errors import GenreflowError
+from genreflow.features.store import HEAD
 from genreflow.features.table import load_vectors
 
 log = logging.getLogger("genreflow")
@@ -18,12 +24,17 @@ log = logging.getLogger("genreflow")
 
 @dataclass(frozen=True)
 class TrainingTable:
-    """Tracks of a split whose features are known, sorted by track_id.
+    """Rows of the tracks of a split whose features are known.
+
+    Sorted by track_id, then variant (the original, then the copies in the order in which they were
+    given), then segment.
 
     Attributes
     ----------
     track_ids, labels, groups : np.ndarray [shape=(n,), dtype=str]
         a group is what an artist split keeps on one side
+    copied : np.ndarray [shape=(n,), dtype=bool]
+        whether a row describes a copy of its track, not the track as it is
     X : np.ndarray [shape=(n, n_features), dtype=float64]
     features : tuple of str
         names of the columns of `X`
@@ -31,15 +42,19 @@ class TrainingTable:
         all labels of the split's tracks, sorted; those that `dropped` tracks alone have included
     dropped : dict
         tracks of the split that have no features, and why
+    missing_copies : dict
+        by variant, how many copies of tracks that are trained on have no features
     """
 
     track_ids: np.ndarray
     labels: np.ndarray
     groups: np.ndarray
+    copied: np.ndarray
     X: np.ndarray
     features: tuple[str, ...]
     classes: tuple[str, ...]
     dropped: dict[str, str]
+    missing_copies: dict[str, int] = field(default_factory=dict)
 
     def digest(self) -> str:
         """Digest of what a model can learn from.
@@ -48,19 +63,33 @@ class TrainingTable:
         -------
         str
             SHA-256, in hexadecimal digits, of a line of JSON, ``[features, track_ids, labels]``,
-            and of the bytes of `X` as little-endian float64, row by row
+            followed by the numbers of the copies' rows where there are copies, and of the bytes of
+            `X` as little-endian float64, row by row
         """
         head = [list(self.features), self.track_ids.tolist(), self.labels.tolist()]
+        if self.copied.any():
+            head.append(np.flatnonzero(self.copied).tolist())
         digest = hashlib.sha256(json.dumps(head).encode() + b"\n")
         digest.update(np.ascontiguousarray(self.X, dtype="<f8").tobytes())
         return digest.hexdigest()
 
-    def rows(self, track_ids: Sequence[str]) -> np.ndarray:
-        """Rows of those of the tracks that have features, in ascending order."""
-        return np.flatnonzero(np.isin(self.track_ids, np.asarray(track_ids, dtype=str)))
+    def rows(self, track_ids: Sequence[str], *, copies: bool = False) -> np.ndarray:
+        """Rows of those of the tracks that have features, in ascending order.
+
+        Those of the tracks as they are, or with `copies` those of their copies, too.
+        """
+        chosen = np.isin(self.track_ids, np.asarray(track_ids, dtype=str))
+        return np.flatnonzero(chosen if copies else chosen & ~self.copied)
 
 
-def read_table(tracks: pl.DataFrame, split: pl.DataFrame, features: Sequence[str]) -> TrainingTable:
+def read_table(
+    tracks: pl.DataFrame,
+    split: pl.DataFrame,
+    features: Sequence[str],
+    copies: Mapping[str, Sequence[str]] | None = None,
+    *,
+    variant: str | None = None,
+) -> TrainingTable:
     """Put together what a run is trained and tested on.
 
     Parameters
@@ -71,6 +100,11 @@ def read_table(tracks: pl.DataFrame, split: pl.DataFrame, features: Sequence[str
         tracks that are in none of the parts train, validation and test of any fold are not used
     features : sequence of str
         feature tables of the dataset's batches
+    copies : mapping of str to sequence of str, optional
+        feature tables of the tracks' copies by variant. Only tracks that some fold trains on get
+        copies; a copy without features is left out, and its track stays.
+    variant : str, optional
+        what `features` describe, where it is not the tracks as they are; named in reasons
 
     Returns
     -------
@@ -79,8 +113,69 @@ def read_table(tracks: pl.DataFrame, split: pl.DataFrame, features: Sequence[str
     Raises
     ------
     GenreflowError
-        if a track does not have exactly one label, or no track has features
+        if a track does not have exactly one label, no track has features, or copies have other
+        features than their tracks
     """
+    wanted = _wanted(tracks, split)
+    original = _describe(features, wanted, variant)
+    for track_id, reason in original.failed.items():
+        log.warning("%s is left out: %s", track_id, reason)
+    if original.head.is_empty():
+        reason = next(iter(original.failed.values()), "there are no tracks")
+        raise GenreflowError(
+            f"none of the split's {len(wanted)} tracks has features; the first is left out "
+            f"because: {reason}"
+        )
+    trained = split.filter(pl.col("part") == "train").join(original.head, on="track_id", how="semi")
+    described, missing = [original], {}
+    for name, paths in (copies or {}).items():
+        made = _describe(paths, wanted.join(trained, on="track_id", how="semi"), name)
+        for track_id, reason in made.failed.items():
+            log.warning("%s is trained on without a copy %s", track_id, reason)
+        require_same_features(made.features, original.features, name)
+        missing[name] = len(made.failed)
+        described.append(made)
+    rows = _ordered([made.head for made in described])
+    rows = rows.join(wanted, on="track_id", maintain_order="left")
+    X = np.concatenate([made.X for made in described if len(made.X)])
+    return TrainingTable(
+        track_ids=np.array(rows["track_id"].to_list(), dtype=str),
+        labels=np.array(rows["label"].to_list(), dtype=str),
+        groups=np.array(rows["group"].to_list(), dtype=str),
+        copied=(rows["variant"] > 0).to_numpy(),
+        X=X[rows["row"].to_numpy()],
+        features=original.features,
+        classes=tuple(sorted(wanted["label"].unique())),
+        dropped=original.failed,
+        missing_copies=missing,
+    )
+
+
+def require_same_features(found: Sequence[str], expected: Sequence[str], variant: str) -> None:
+    """Refuse a variant that is described by other features than the tracks as they are.
+
+    Parameters
+    ----------
+    found, expected : sequence of str
+        features of the variant, none where none of its tracks could be described, and of the tracks
+    variant : str
+        for the message
+
+    Raises
+    ------
+    GenreflowError
+        naming the features that only one of them has
+    """
+    if found and tuple(found) != tuple(expected):
+        odd = ", ".join(sorted({*found} ^ {*expected})) or "their order"
+        raise GenreflowError(
+            f"the variant {variant} has other features than the original tracks; different: {odd}. "
+            "Delete its feature tables and run again"
+        )
+
+
+def _wanted(tracks: pl.DataFrame, split: pl.DataFrame) -> pl.DataFrame:
+    """The tracks of a split's parts: track_id, batch, group and label, sorted by track_id."""
     lost = split.join(tracks, on="track_id", how="anti")["track_id"].n_unique()
     if lost:
         raise GenreflowError(
@@ -93,26 +188,38 @@ def read_table(tracks: pl.DataFrame, split: pl.DataFrame, features: Sequence[str
         raise GenreflowError(
             f"{len(odd)} tracks of the split do not have exactly one label, the first is {odd[0]!r}"
         )
-    rows = rows.select("track_id", "batch", "group", label=pl.col("labels").list.first())
-    vectors = load_vectors(features, rows.select("track_id", "batch"))
-    without = vectors.filter(pl.col("reason").is_not_null())
-    dropped = dict(without.select("track_id", "reason").iter_rows())
-    for track_id, reason in dropped.items():
-        log.warning("%s is left out: %s", track_id, reason)
+    return rows.select("track_id", "batch", "group", label=pl.col("labels").list.first())
+
+
+class _Described(NamedTuple):
+    """Tracks in one variant: what each row of `X` describes, and why some tracks have no row."""
+
+    head: pl.DataFrame
+    X: np.ndarray
+    features: tuple[str, ...]
+    failed: dict[str, str]
+
+
+def _describe(paths: Sequence[str], wanted: pl.DataFrame, variant: str | None) -> _Described:
+    """What the feature tables of a variant tell of the tracks that are wanted."""
+    vectors = load_vectors(paths, wanted.select("track_id", "batch"))
     known = vectors.filter(pl.col("reason").is_null())
-    kept = rows.join(known, on=["track_id", "batch"], how="semi").sort("track_id")
-    X = known.drop("track_id", "batch", "reason")
-    if X.is_empty():
-        raise GenreflowError(
-            f"none of the split's {len(rows)} tracks has features; the first is left out because: "
-            f"{next(iter(dropped.values()), 'there are no tracks')}"
-        )
-    return TrainingTable(
-        track_ids=np.array(kept["track_id"].to_list(), dtype=str),
-        labels=np.array(kept["label"].to_list(), dtype=str),
-        groups=np.array(kept["group"].to_list(), dtype=str),
+    failed = vectors.filter(pl.col("reason").is_not_null()).select("track_id", "reason")
+    X = known.drop(HEAD)
+    return _Described(
+        head=known.select("track_id", "segment"),
         X=np.ascontiguousarray(X.to_numpy(), dtype=np.float64),
         features=tuple(X.columns),
-        classes=tuple(sorted(rows["label"].unique())),
-        dropped=dropped,
+        failed={
+            track_id: f"as {variant}: {reason}" if variant else reason
+            for track_id, reason in failed.iter_rows()
+        },
     )
+
+
+def _ordered(heads: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """Rows of all variants in the order of a training table; ``row`` is where they stood before."""
+    numbered = [
+        head.with_columns(variant=pl.lit(number, pl.Int32)) for number, head in enumerate(heads)
+    ]
+    return pl.concat(numbered).with_row_index("row").sort("track_id", "variant", "segment")
