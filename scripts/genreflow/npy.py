@@ -25,14 +25,18 @@ def write_header(file: BinaryIO, dtype: np.dtype, length: int) -> None:
     np.lib.format.write_array_header_1_0(file, header)
 
 
-def release(items: np.memmap) -> None:
+def release(items: np.ndarray) -> None:
     """Let go of what was read of a memory map, so that it counts no longer as memory in use.
 
     The map stays as it is: what is asked for again is read again.
 
     Parameters
     ----------
-    items : np.memmap
-        as `numpy.memmap` or `numpy.load` gave it, not a part of it
+    items : np.ndarray
+        a memory map or a part of it; with any other array, nothing is done
     """
-    items.base.madvise(mmap.MADV_DONTNEED)
+    owner = items
+    while isinstance(owner, np.ndarray):
+        owner = owner.base
+    if isinstance(owner, mmap.mmap):
+        owner.madvise(mmap.MADV_DONTNEED)

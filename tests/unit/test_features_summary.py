@@ -173,7 +173,7 @@ def test_music(shared_data, genre):
 def test_what_is_not_kept_is_computed_again(monkeypatch):
     y = made_signals(512 * 300, 22050)["noise"]
     expected = summary(y, sr=22050)
-    monkeypatch.setattr("genreflow.features.summary.KEPT", 2 * BLOCK)
+    monkeypatch.setattr("genreflow.features.power.KEPT", 2 * BLOCK)
     assert summary(y, sr=22050) == expected
 
 

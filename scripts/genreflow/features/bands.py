@@ -1,12 +1,13 @@
-"""Mel bands and pitch classes of power spectra."""
+"""Mel bands, their cepstrum, and pitch classes of power spectra."""
 
 import functools
-from collections.abc import Iterable
 
 import numpy as np
 
-from genreflow.features.filters import chroma_filters, mel_filters
+from genreflow.features.filters import chroma_filters, dct_filters, mel_filters
 from genreflow.features.kernel import kernel
+from genreflow.features.power import Power
+from genreflow.features.spectrum import blocks
 
 N_MELS = 128
 
@@ -52,22 +53,32 @@ def _sum_bands(P, first, begins, weights, out):
             out[t, b] = total
 
 
-def pitch_classes(
-    power: Iterable[tuple[slice, np.ndarray]],
-    *,
-    total: int,
-    sr: int,
-    tuning: float,
-    n_chroma: int = 12,
-) -> np.ndarray:
+def cepstrum(mel_db: np.ndarray, *, n_mfcc: int) -> np.ndarray:
+    """Cepstral coefficients of mel bands.
+
+    Parameters
+    ----------
+    mel_db : np.ndarray [shape=(n_frames, bands), dtype=float32, dB]
+    n_mfcc : int in 1..bands
+
+    Returns
+    -------
+    np.ndarray [shape=(n_frames, n_mfcc), dtype=float64, dB]
+    """
+    cosines = dct_filters(n_coefficients=n_mfcc, n_bands=mel_db.shape[1]).T
+    coefficients = np.empty((len(mel_db), n_mfcc))
+    for block in blocks(len(mel_db)):
+        np.matmul(mel_db[block], cosines, out=coefficients[block])
+    return coefficients
+
+
+def pitch_classes(power: Power, *, sr: int, tuning: float, n_chroma: int = 12) -> np.ndarray:
     """Sum power spectra up in pitch classes, C first, each frame scaled to a maximum of 1.
 
     Parameters
     ----------
-    power : iterable of (frames, P)
-        blocks of power spectra, P [shape=(k, N_BINS), dtype=float32]
-    total : int
-        number of frames in all
+    power : Power
+        of which the first pass is done
     sr : int > 0 [Hz]
         sampling rate of the audio
     tuning : float in [-0.5, 0.5) [steps of the scale]
@@ -77,12 +88,12 @@ def pitch_classes(
 
     Returns
     -------
-    np.ndarray [shape=(total, n_chroma), dtype=float32]
+    np.ndarray [shape=(power.n_frames, n_chroma), dtype=float32]
         in [0, 1]; 0 in silent frames
     """
     filters = chroma_filters(sr=sr, n_chroma=n_chroma, tuning=tuning).T
-    classes = np.empty((total, n_chroma), np.float32)
-    for block, P in power:
+    classes = np.empty((power.n_frames, n_chroma), np.float32)
+    for block, P in power.second_pass():
         np.matmul(P, filters, out=classes[block])
     largest = classes.max(axis=1, keepdims=True)
     largest[largest < np.finfo(classes.dtype).tiny] = 1

@@ -42,9 +42,7 @@ def chroma(y: np.ndarray, *, sr: int, n_chroma: int = 24, hop: int = 256) -> np.
     require_audio(y, sr=sr)
     power = Power(y, hop=hop, pad_mode="constant")
     estimate = TuningEstimate(sr=sr, bins_per_octave=n_chroma)
-    for _, P in power:
+    for _, P in power.first_pass():
         estimate.add(P)
-    classes = pitch_classes(
-        power, total=power.n_frames, sr=sr, tuning=estimate.tuning(), n_chroma=n_chroma
-    )
-    return classes.T
+    tuning = estimate.tuning()
+    return pitch_classes(power, sr=sr, tuning=tuning, n_chroma=n_chroma).T

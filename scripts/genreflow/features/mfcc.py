@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from genreflow.features.filters import dct_filters
+from genreflow.features.bands import cepstrum
 from genreflow.features.mel import mel_db
 
 
@@ -39,20 +39,4 @@ def mfcc(y: np.ndarray, *, sr: int, n_mfcc: int = 40, hop: int = 256) -> np.ndar
     --------
     librosa.feature.mfcc : equal, with ``n_mfcc=n_mfcc, hop_length=hop``
     """
-    return cepstrum(mel_db(y, sr=sr, hop=hop), n_mfcc=n_mfcc).T
-
-
-def cepstrum(mel_db: np.ndarray, *, n_mfcc: int) -> np.ndarray:
-    """Cepstral coefficients of mel bands.
-
-    Parameters
-    ----------
-    mel_db : np.ndarray [shape=(n_frames, bands), dtype=float32, dB]
-    n_mfcc : int in 1..bands
-
-    Returns
-    -------
-    np.ndarray [shape=(n_frames, n_mfcc), dtype=float32, dB]
-    """
-    cosines = dct_filters(n_coefficients=n_mfcc, n_bands=mel_db.shape[1])
-    return mel_db @ cosines.T.astype(np.float32)
+    return cepstrum(mel_db(y, sr=sr, hop=hop), n_mfcc=n_mfcc).T.astype(np.float32)

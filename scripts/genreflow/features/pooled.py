@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from genreflow.features.bands import N_MELS, mel_bands, pitch_classes
-from genreflow.features.mfcc import cepstrum
+from genreflow.features.bands import N_MELS, cepstrum, mel_bands, pitch_classes
 from genreflow.features.power import Power
 from genreflow.features.spectrum import HOP, power_to_db, require_audio
 from genreflow.features.tonnetz import tonnetz
@@ -44,10 +43,10 @@ def pooled(y: np.ndarray, *, sr: int) -> dict[str, float]:
     power = Power(y, hop=HOP, pad_mode="constant")
     mel = np.empty((power.n_frames, N_MELS), np.float32)
     estimate = TuningEstimate(sr=sr)
-    for block, P in power:
+    for block, P in power.first_pass():
         mel_bands(P, sr=sr, out=mel[block])
         estimate.add(P)
-    classes = pitch_classes(power, total=power.n_frames, sr=sr, tuning=estimate.tuning())
+    classes = pitch_classes(power, sr=sr, tuning=estimate.tuning())
     return {
         **_pool("mfcc", cepstrum(power_to_db(mel), n_mfcc=N_MFCC)),
         **_pool("mel", mel),

@@ -34,36 +34,42 @@ def onset_strength(mel_db: np.ndarray) -> np.ndarray:
     --------
     librosa.onset.onset_strength : equal, with ``aggregate=np.median``
     """
-    envelope = np.zeros(len(mel_db), np.float32)
     n_bands, delay = mel_db.shape[1], 1 + N_FFT // (2 * HOP)
-    growth = np.zeros((n_bands, BLOCK), np.float32)
+    exchanges, middle = _sorting_network(n_bands)
+    rows = np.zeros((n_bands + 2, BLOCK), np.float32)
+    envelope = np.zeros(len(mel_db), np.float32)
     for block in blocks(len(mel_db) - delay):
         now, before = mel_db[block.start + 1 : block.stop + 1], mel_db[block]
-        rows = growth[:, : len(now)]
-        np.maximum(np.subtract(now.T, before.T, out=rows), 0, out=rows)
-        _exchange(growth, _sorting_network(n_bands))
-        middle = (rows[(n_bands - 1) // 2] + rows[n_bands // 2]) / 2
-        envelope[block.start + delay : block.stop + delay] = middle
+        growth = rows[:n_bands, : len(now)]
+        np.maximum(np.subtract(now.T, before.T, out=growth), 0, out=growth)
+        _exchange(rows, exchanges)
+        medians = rows[middle, : len(now)].mean(axis=0)
+        envelope[block.start + delay : block.stop + delay] = medians
     return envelope
 
 
-@kernel
-def _exchange(rows, pairs):
-    """Put pairs of rows in order, one after the other, in every column by itself."""
-    for k in range(len(pairs)):
-        a, b = rows[pairs[k, 0]], rows[pairs[k, 1]]
+@kernel(relaxed=True)
+def _exchange(rows, exchanges):
+    """Put pairs of rows in order, one pair after the other, in every column by itself."""
+    for k in range(len(exchanges)):
+        a, b = rows[exchanges[k, 0]], rows[exchanges[k, 1]]
+        low, high = rows[exchanges[k, 2]], rows[exchanges[k, 3]]
         for i in range(len(a)):
-            a[i], b[i] = min(a[i], b[i]), max(a[i], b[i])
+            low[i] = min(a[i], b[i])
+            high[i] = max(a[i], b[i])
 
 
 @functools.cache
-def _sorting_network(n: int) -> np.ndarray:
+def _sorting_network(n: int) -> tuple[np.ndarray, list[int]]:
     """Exchanges that sort n numbers (Batcher's merge exchange), as far as the middle needs them.
 
     Returns
     -------
-    np.ndarray [shape=(n_exchanges, 2), dtype=uintp]
-        of the lower and the higher place
+    exchanges : np.ndarray [shape=(n_exchanges, 4), dtype=uintp]
+        two rows, and where the lower and the higher of each column go: not to the same rows, since
+        a compiler that must think of that makes no vector instructions; two rows are spare
+    middle : list of int
+        the two rows where the median is between them in the end; one of them twice if n is odd
     """
     halves = [1 << i for i in range((n - 1).bit_length())]
     pairs = [
@@ -74,12 +80,20 @@ def _sorting_network(n: int) -> np.ndarray:
         for a in range(start, min(start + step, n - step))
         if a // (2 * half) == (a + step) // (2 * half)
     ]
-    needed, kept = {(n - 1) // 2, n // 2}, []
+    places = [(n - 1) // 2, n // 2]
+    needed, kept = set(places), []
     for pair in reversed(pairs):
         if needed.intersection(pair):
             needed.update(pair)
             kept.append(pair)
-    return np.array(kept[::-1], np.uintp).reshape(-1, 2)
+
+    exchanges: list[list[int]] = []
+    rows, spare = list(range(n)), [n, n + 1]
+    for a, b in reversed(kept):
+        taken = [rows[a], rows[b]]
+        exchanges.append(taken + spare)
+        (rows[a], rows[b]), spare = spare, taken
+    return np.array(exchanges, np.uintp).reshape(-1, 4), [rows[place] for place in places]
 
 
 def tempo(envelope: np.ndarray, *, sr: int) -> float:
@@ -123,11 +137,13 @@ def _mean_autocorrelation(envelope: np.ndarray, length: int) -> np.ndarray:
     padded = np.pad(envelope, length // 2, mode="linear_ramp", end_values=0)
     n_padded = fft.next_fast_len(2 * length - 1, real=True)
     stretches = np.zeros((BLOCK, n_padded))
+    spectra = np.empty((BLOCK, n_padded // 2 + 1), np.complex128)
     power = np.zeros(n_padded // 2 + 1)
     for block in blocks(len(envelope)):
         k = block.stop - block.start
         _scaled_stretches(padded[block.start :], hann(length), stretches[:k])
-        _add_power(fft.rfft(stretches[:k], axis=1), power)
+        np.fft.rfft(stretches[:k], axis=1, out=spectra[:k])
+        _add_power(spectra[:k], power)
     # A mean of autocorrelations is the inverse transform of the mean power spectrum: one instead
     # of one per frame.
     return fft.irfft(power / len(envelope), n=n_padded)[:length]

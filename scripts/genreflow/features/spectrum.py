@@ -13,10 +13,10 @@ import functools
 from collections.abc import Iterable, Iterator
 
 import numpy as np
-from scipy import fft
 
 from genreflow.errors import GenreflowError
 from genreflow.features.kernel import kernel
+from genreflow.npy import release
 
 N_FFT = 2048
 HOP = 512
@@ -24,6 +24,10 @@ N_BINS = 1 + N_FFT // 2
 
 # Frames that are worked on together: few enough to stay in the processor's cache.
 BLOCK = 48
+
+# Samples that are looked at together, and those of a memory map that stay in memory (64 MB).
+PART = 1 << 16
+HELD = 1 << 24
 
 
 def require_audio(y: np.ndarray, *, sr: int) -> None:
@@ -55,8 +59,15 @@ def require_audio(y: np.ndarray, *, sr: int) -> None:
 
 def _parts(y: np.ndarray) -> Iterator[np.ndarray]:
     """Audio in parts of three seconds or so: what is made of one is small."""
-    for start in range(0, len(y), 1 << 16):
-        yield y[start : start + (1 << 16)]
+    for start in range(0, len(y), PART):
+        yield y[start : start + PART]
+        _let_go(y, start, start + PART)
+
+
+def _let_go(y: np.ndarray, start: int, stop: int) -> None:
+    """Release what has been read of long audio, now and then, on the way from start to stop."""
+    if start // HELD != stop // HELD:
+        release(y)
 
 
 @functools.cache
@@ -138,15 +149,18 @@ def samples(y: np.ndarray, start: int, stop: int, *, pad_mode: str) -> np.ndarra
     Returns
     -------
     np.ndarray [shape=(stop - start,)]
-        a view, or at the ends a copy
+        a view, or at the ends a copy; read-only, so that kernels are compiled for no more than that
     """
     n = len(y)
     if start >= 0 and stop <= n:
-        return y[start:stop]
-    if pad_mode == "constant":
-        return np.pad(y[max(start, 0) : stop], (max(-start, 0), max(stop - n, 0)))
-    index = np.abs(np.arange(start, stop))
-    return y[np.where(index < n, index, 2 * (n - 1) - index)]
+        excerpt = y[start:stop]
+    elif pad_mode == "constant":
+        excerpt = np.pad(y[max(start, 0) : stop], (max(-start, 0), max(stop - n, 0)))
+    else:
+        index = np.abs(np.arange(start, stop))
+        excerpt = y[np.where(index < n, index, 2 * (n - 1) - index)]
+    excerpt.flags.writeable = False
+    return excerpt
 
 
 def spectra(
@@ -209,6 +223,7 @@ def transforms(
         _window(excerpt, hop, hann(N_FFT), framed[:k])
         # numpy's has the bits of scipy's, and needs no new memory.
         yield block, np.fft.rfft(framed[:k], axis=1, out=X[:k])
+        _let_go(y, block.start * hop, block.stop * hop)
 
 
 @kernel
@@ -328,9 +343,11 @@ def resynthesis(
     overlap = N_FFT - HOP
     # The sum of the frames, and of their windows' squares, by which it must be divided.
     total, weight = np.zeros((2, BLOCK * HOP + overlap), np.float32)
+    pieces = np.empty((BLOCK, N_FFT), np.float32)
     start, last = -N_FFT // 2, n_frames(length) * HOP - N_FFT // 2
     for D in spectra:
-        _overlap_add(fft.irfft(D, n=N_FFT, axis=1), window, total, weight)
+        np.fft.irfft(D, n=N_FFT, axis=1, out=pieces[: len(D)])
+        _overlap_add(pieces[: len(D)], window, total, weight)
         end = start + len(D) * HOP
         done = slice(max(0, -start), (length if end == last else end) - start)
         where = slice(start + done.start, start + done.stop)

@@ -8,27 +8,23 @@ to 2e-2 at worst; their means are near zero and say nothing.
 """
 
 from collections.abc import Iterable, Iterator
-from itertools import chain
 
 import numpy as np
 
-from genreflow.features.bands import N_MELS, mel_bands
+from genreflow.features.bands import N_MELS, cepstrum, mel_bands, pitch_classes
 from genreflow.features.descriptors import (
     centroid_and_bandwidth,
     rms,
     rolloff,
     zero_crossing_rate,
 )
-from genreflow.features.filters import chroma_filters, dct_filters
 from genreflow.features.hpss import harmonic_spectra
 from genreflow.features.kernel import kernel
+from genreflow.features.power import Power
 from genreflow.features.rhythm import onset_strength, tempo
 from genreflow.features.spectrum import (
     BLOCK,
     N_BINS,
-    blocks,
-    n_frames,
-    power_spectra,
     power_to_db,
     require_audio,
     resynthesis,
@@ -37,10 +33,6 @@ from genreflow.features.spectrum import (
 from genreflow.features.tuning import TuningEstimate
 
 N_MFCC = 20
-
-# Frames whose power is kept until the tuning of all is known: six minutes at 22,050 Hz, 67 MB.
-# What comes after them is transformed again.
-KEPT = 340 * BLOCK
 
 
 def summary(y: np.ndarray, *, sr: int) -> dict[str, float]:
@@ -95,13 +87,14 @@ def summary(y: np.ndarray, *, sr: int) -> dict[str, float]:
         "harmony": harmonic,
         "perceptr": percussive,
     }
-    cepstrum = {
-        f"mfcc{i}": moments_of(values) for i, values in enumerate(cepstrum_of(mel).T, start=1)
+    coefficients = {
+        f"mfcc{i}": moments_of(values)
+        for i, values in enumerate(cepstrum(mel, n_mfcc=N_MFCC).T, start=1)
     }
     return {
         **_statistics(moments),
         "tempo": tempo(onset_strength(mel), sr=sr),
-        **_statistics(cepstrum),
+        **_statistics(coefficients),
     }
 
 
@@ -123,22 +116,20 @@ class Frames:
     """
 
     def __init__(self, y: np.ndarray, *, sr: int) -> None:
-        total = n_frames(len(y))
-        self.centroid, self.bandwidth, self.rolloff = np.empty((3, total))
-        self.mel = np.empty((total, N_MELS), np.float32)
-        self._y, self._sr = y, sr
-        self._power = np.empty((min(total, KEPT), N_BINS), np.float32)
+        self._sr = sr
+        self._power = Power(y)
         self._tuning = TuningEstimate(sr=sr)
+        self.centroid, self.bandwidth, self.rolloff = np.empty((3, self._power.n_frames))
+        self.mel = np.empty((self._power.n_frames, N_MELS), np.float32)
 
     def described(
         self, spectra: Iterable[tuple[slice, np.ndarray]]
     ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Spectra as they come, with their magnitudes, once their descriptors are noted."""
-        magnitude, beyond = np.empty((2, *self._power[:BLOCK].shape), np.float32)
+        magnitude = np.empty((BLOCK, N_BINS), np.float32)
         for block, D in spectra:
             S = np.abs(D, out=magnitude[: len(D)])
-            P = self._power[block] if block.stop <= len(self._power) else beyond[: len(D)]
-            np.square(S, out=P)
+            P = self._power.take(block, S)
             self._tuning.add(P)
             mel_bands(P, sr=self._sr, out=self.mel[block])
             self.centroid[block], self.bandwidth[block] = centroid_and_bandwidth(S, sr=self._sr)
@@ -153,33 +144,7 @@ class Frames:
         np.ndarray [shape=(n_frames, 12), dtype=float32]
             each frame scaled to a maximum of 1; 0 in silent frames
         """
-        filters = chroma_filters(sr=self._sr, tuning=self._tuning.tuning()).T
-        kept = ((block, self._power[block]) for block in blocks(len(self._power)))
-        again = power_spectra(self._y, first=len(self._power))
-        classes = np.empty((len(self.mel), filters.shape[1]), np.float32)
-        for block, P in chain(kept, again):
-            np.matmul(P, filters, out=classes[block])
-        largest = classes.max(axis=1, keepdims=True)
-        largest[largest < np.finfo(classes.dtype).tiny] = 1
-        return np.divide(classes, largest, out=classes)
-
-
-def cepstrum_of(mel_db: np.ndarray) -> np.ndarray:
-    """The first MFCC of each frame.
-
-    Parameters
-    ----------
-    mel_db : np.ndarray [shape=(n_frames, 128), dtype=float32, dB]
-
-    Returns
-    -------
-    np.ndarray [shape=(n_frames, 20), dtype=float64, dB]
-    """
-    cosines = dct_filters(n_coefficients=N_MFCC, n_bands=N_MELS).T
-    coefficients = np.empty((len(mel_db), N_MFCC))
-    for block in blocks(len(mel_db)):
-        np.matmul(mel_db[block], cosines, out=coefficients[block])
-    return coefficients
+        return pitch_classes(self._power, sr=self._sr, tuning=self._tuning.tuning())
 
 
 class Moments:
