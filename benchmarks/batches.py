@@ -2,11 +2,13 @@
 
     python benchmarks/batches.py --clips FOLDER [--sizes 16 64 ...] [--files 1000] [--many 50000]
 
-Prints, for each size, the seconds that the workflow takes for the files on two cores, and for a
-large collection the number of jobs and the seconds that Snakemake needs before the first of them.
+Prints, for each size, what the workflow takes for the files on two cores, by the clock and of the
+processors together, and for a large collection the number of jobs and the seconds that Snakemake
+needs before the first of them.
 """
 
 import argparse
+import resource
 import tempfile
 import time
 from pathlib import Path
@@ -25,20 +27,28 @@ def main() -> None:
     parser.add_argument("--many", type=int, default=50_000)
     arguments = parser.parse_args()
 
-    print(
-        f"| batch size | {arguments.files} files, s | jobs of {arguments.many} | before them, s |"
-    )
-    print("|---|---|---|---|")
+    few_files, many_files = f"{arguments.files} files", f"jobs of {arguments.many}"
+    print(f"| batch size | {few_files} | of processors | {many_files} | before them |")
+    print("|---|---|---|---|---|", flush=True)
     with tempfile.TemporaryDirectory(prefix="genreflow-benchmark-") as place:
         cache = Path(place, "cache")
         few = Workflow(Path(place, "few"), arguments.clips, arguments.files)
         many = Workflow(Path(place, "many"), arguments.clips, arguments.many)
         few.run(cores=2, cache=cache)  # compiles the kernels
         for size in arguments.sizes:
+            used = processor_seconds()
             seconds = few.run(cores=2, batch_size=size, cache=cache)
+            used = processor_seconds() - used
             jobs = JOBS_PER_BATCH * -(-arguments.many // size)
             before = planning(many, size, cache)
-            print(f"| {size} | {seconds:.1f} | {jobs} | {before:.1f} |", flush=True)
+            row = f"{size} | {seconds:.1f} s | {used:.1f} s | {jobs} | {before:.1f} s"
+            print(f"| {row} |", flush=True)
+
+
+def processor_seconds() -> float:
+    """Processor time of all processes that were started so far and have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def planning(workflow: Workflow, batch_size: int, cache: Path) -> float:

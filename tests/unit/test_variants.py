@@ -292,3 +292,11 @@ print((peak() - before - y.nbytes) / y.nbytes)
         text=True,
     )
     assert float(done.stdout) < 1 / 0.81 + 0.25
+
+
+def test_long_audio_is_made_in_a_file_and_comes_out_the_same(monkeypatch):
+    y = made("noise", 5 * SR).astype(np.float32)
+    name = "stretch0.81_pitch+1_shift1s_noise20"
+    expected = make(y, name, sr=SR, seed=1)
+    monkeypatch.setattr(making, "HELD", 1000)
+    assert np.array_equal(make(y, name, sr=SR, seed=1), expected)

@@ -3,7 +3,15 @@
 import numpy as np
 
 from genreflow.features.kernel import kernel
-from genreflow.features.spectrum import HOP, N_FFT, blocks, fft_frequencies, n_frames, samples
+from genreflow.features.spectrum import (
+    HOP,
+    N_FFT,
+    blocks,
+    fft_frequencies,
+    let_go,
+    n_frames,
+    samples,
+)
 
 # Hops in a frame.
 PER_FRAME = N_FFT // HOP
@@ -146,6 +154,7 @@ def rms(y: np.ndarray) -> np.ndarray:
     for hops in blocks(len(energy)):
         start, stop = (hop * HOP - N_FFT // 2 for hop in (hops.start, hops.stop))
         _sum_squares(samples(y, start, stop, pad_mode="reflect"), energy[hops])
+        let_go(y, start, stop)
     return np.sqrt(_over_frames(energy) / N_FFT)
 
 
@@ -180,22 +189,28 @@ def zero_crossing_rate(y: np.ndarray) -> np.ndarray:
     librosa.feature.zero_crossing_rate : equal
     """
     crossings, at_start = np.empty((2, n_frames(len(y)) + PER_FRAME - 1), np.int64)
-    _count_crossings(y, crossings, at_start)
+    for hops in blocks(len(crossings)):
+        start, stop = (hop * HOP - N_FFT // 2 for hop in (hops.start, hops.stop))
+        before = max(0, start - 1)
+        _count_crossings(y[before:stop], start - before, crossings[hops], at_start[hops])
+        let_go(y, start, stop)
     # The sample before a frame is not its own.
     inside = _over_frames(crossings) - at_start[: 1 - PER_FRAME]
     return inside / N_FFT
 
 
 @kernel
-def _count_crossings(y, crossings, at_start):
+def _count_crossings(excerpt, first_hop, crossings, at_start):
     """Count the samples of each hop whose sign is not that of the one before, and its first."""
     for hop in range(len(crossings)):
-        start = hop * HOP - N_FFT // 2
-        first, end = max(start, 1), min(start + HOP, len(y))
+        start = first_hop + hop * HOP
+        first, end = max(start, 1), min(start + HOP, len(excerpt))
         crossings[hop] = at_start[hop] = 0
         if first < end:
-            crossings[hop] = _count_differing(y[first:end], y[first - 1 : end - 1])
-            at_start[hop] = first == start and (y[start] < -ZERO) != (y[start - 1] < -ZERO)
+            crossings[hop] = _count_differing(excerpt[first:end], excerpt[first - 1 : end - 1])
+            at_start[hop] = first == start and (
+                (excerpt[start] < -ZERO) != (excerpt[start - 1] < -ZERO)
+            )
 
 
 @kernel

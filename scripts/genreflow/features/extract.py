@@ -12,6 +12,7 @@ from genreflow.errors import GenreflowError
 from genreflow.features.sets import FeatureSet
 from genreflow.features.store import Outcome, writer_of
 from genreflow.journal import progress
+from genreflow.npy import release
 from genreflow.threads import limit_threads
 
 # Makes other audio of a track's: called with its audio and its seed.
@@ -94,7 +95,9 @@ def _outcomes(
     """Of each segment of a track, what the function gives, or the reason why it gives nothing."""
     reason = None
     if vary:
-        y, reason = _attempt(vary, y, track_seed(digest))
+        original = y
+        y, reason = _attempt(vary, original, track_seed(digest))
+        release(original)
     reason = reason or feature_set.too_short(y)
     if reason:
         yield None, reason

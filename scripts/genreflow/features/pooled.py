@@ -40,6 +40,8 @@ def pooled(y: np.ndarray, *, sr: int) -> dict[str, float]:
     librosa.feature.tonnetz : equal, with their defaults
     """
     require_audio(y, sr=sr)
+    # Before anything else is held in memory.
+    centroids = _pool("tonnetz", tonnetz(y, sr=sr).T)
     power = Power(y, hop=HOP, pad_mode="constant")
     mel = np.empty((power.n_frames, N_MELS), np.float32)
     estimate = TuningEstimate(sr=sr)
@@ -51,7 +53,7 @@ def pooled(y: np.ndarray, *, sr: int) -> dict[str, float]:
         **_pool("mfcc", cepstrum(power_to_db(mel), n_mfcc=N_MFCC)),
         **_pool("mel", mel),
         **_pool("chroma", classes),
-        **_pool("tonnetz", tonnetz(y, sr=sr).T),
+        **centroids,
     }
 
 

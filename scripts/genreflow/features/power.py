@@ -14,9 +14,8 @@ from genreflow.features.spectrum import (
     spectra,
 )
 
-# Frames that are kept: three minutes at 22,050 Hz where they are 256 samples apart, six where they
-# are 512; 67 MB.
-KEPT = 340 * BLOCK
+# Frames that are kept, 47 MB: four and a half minutes at 22,050 Hz, if they are 512 samples apart.
+KEPT = 240 * BLOCK
 
 
 class Power:

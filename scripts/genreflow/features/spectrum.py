@@ -61,11 +61,19 @@ def _parts(y: np.ndarray) -> Iterator[np.ndarray]:
     """Audio in parts of three seconds or so: what is made of one is small."""
     for start in range(0, len(y), PART):
         yield y[start : start + PART]
-        _let_go(y, start, start + PART)
+        let_go(y, start, start + PART)
 
 
-def _let_go(y: np.ndarray, start: int, stop: int) -> None:
-    """Release what has been read of long audio, now and then, on the way from start to stop."""
+def let_go(y: np.ndarray, start: int, stop: int) -> None:
+    """Release what has been read of long audio, now and then.
+
+    Parameters
+    ----------
+    y : np.ndarray [shape=(n,)]
+        audio, maybe a memory map
+    start, stop : int
+        the samples that have been read; who reads it all calls this for each part
+    """
     if start // HELD != stop // HELD:
         release(y)
 
@@ -223,7 +231,7 @@ def transforms(
         _window(excerpt, hop, hann(N_FFT), framed[:k])
         # numpy's has the bits of scipy's, and needs no new memory.
         yield block, np.fft.rfft(framed[:k], axis=1, out=X[:k])
-        _let_go(y, block.start * hop, block.stop * hop)
+        let_go(y, block.start * hop, block.stop * hop)
 
 
 @kernel

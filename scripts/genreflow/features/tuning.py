@@ -164,6 +164,7 @@ class TuningEstimate:
         """
         self._count()
         heights = np.concatenate(self._heights)
+        self._heights = [heights]  # the parts are no longer needed
         if not len(heights):
             return 0.0
         return _commonest(np.concatenate(self._hundredths)[heights >= np.median(heights)])

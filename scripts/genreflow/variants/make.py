@@ -1,12 +1,14 @@
 """Variants of audio, by their names."""
 
+import os
+import tempfile
 from collections.abc import Iterator, Sequence
 from itertools import chain
 
 import numpy as np
 
 from genreflow.audio.read import Resampler
-from genreflow.features.spectrum import require_audio
+from genreflow.features.spectrum import HELD, let_go, require_audio
 from genreflow.variants.names import Variant, parse
 from genreflow.variants.noise import add_noise
 from genreflow.variants.stretch import stretch, stretched_length
@@ -123,7 +125,7 @@ class _Tape:
     def __init__(self, n: int, variant: Variant, *, sr: int) -> None:
         slower = 2.0 ** (-variant.pitch / 12)
         self.rate = variant.stretch * slower
-        self.y = np.zeros(stretched_length(n, rate=variant.stretch), np.float32)
+        self.y = _room(stretched_length(n, rate=variant.stretch))
         self._resampler = Resampler(sr / slower, sr)
         self._left = len(self.y)
         self._at = round(variant.shift * sr) % len(self.y)
@@ -142,8 +144,18 @@ class _Tape:
         here = min(len(piece), len(self.y) - self._at)
         self.y[self._at : self._at + here] = piece[:here]
         self.y[: len(piece) - here] = piece[here:]
+        let_go(self.y, self._at, self._at + len(piece))
         self._at = (self._at + len(piece)) % len(self.y)
         self._left -= len(piece)
+
+
+def _room(n: int) -> np.ndarray:
+    """Zeros [shape=(n,), dtype=float32]; for long audio in a file that is gone when they are."""
+    if n < HELD:
+        return np.zeros(n, np.float32)
+    with tempfile.TemporaryFile() as file:
+        os.posix_fallocate(file.fileno(), 0, 4 * n)  # a full disk is told here, and not later
+        return np.asarray(np.memmap(file, np.float32, mode="w+", shape=(n,)))
 
 
 def _process(y: np.ndarray, variant: Variant, *, seed: int) -> np.ndarray:
