@@ -140,7 +140,7 @@ def run(folder: Path, inputs: dict, spec: dict, **given) -> pl.DataFrame:
         "split_method": "stratified",
         "snapshot": "5ca1ab1e",
         "features": "summary",
-        "feature_code": "9f9f",
+        "feature_code": {"summary": "9f9f"},
         "test_variant": "noise20" if "test_features" in inputs | given else None,
     }
     folder.mkdir(parents=True, exist_ok=True)

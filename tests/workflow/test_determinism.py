@@ -1,6 +1,7 @@
 """The same bits, whatever the number of cores and however the data arrived."""
 
 import json
+import shutil
 
 import polars as pl
 from polars.testing import assert_frame_equal
@@ -74,6 +75,21 @@ def test_audio_that_is_not_kept_gives_the_same_bits(clone, finished):
     assert_equal(all_tables(clone), all_tables(finished))
     stored = (clone / "results/datasets/micro/audio/22050").glob("*.npy")
     assert all(path.stat().st_size < 200 for path in stored)
+
+
+def test_variants_do_not_depend_on_batches_or_cores(clone):
+    variant = "stretch0.93_noise20"
+    clone.edit_config(lambda c: c["runs"]["forest"].update(variants=[variant]))
+    folder = clone / f"results/datasets/micro/features/summary/{variant}"
+    made = []
+    for cores, batch_size in ((2, 4), (1, 5)):
+        shutil.rmtree(clone / "results", ignore_errors=True)
+        clone.edit_config(lambda c, size=batch_size: c.update(batch_size=size))
+        clone.run("features", cores=cores)
+        tables = [pl.read_parquet(path) for path in folder.glob("*.parquet")]
+        made.append(pl.concat(tables).drop("batch").sort("track_id"))
+    assert_frame_equal(*made, check_exact=True)
+    assert made[0]["reason"].is_null().all()
 
 
 def test_a_run_says_what_it_was_made_with(finished):

@@ -217,6 +217,10 @@ def run_provenance(wildcards):
     dataset = STUDY.dataset_of(wildcards.split)
     run = STUDY.settings["runs"][wildcards.run]
     features = run["features"]
+    function = STUDY.features[features]["function"]
+    made_by = {features: code("extract", function).split()[0]}
+    if run["variants"] or "test_variant" in run:
+        made_by[f"{features} of variants"] = code("augment", function).split()[0]
     return {
         "study": STUDY.name,
         "dataset": dataset,
@@ -224,7 +228,7 @@ def run_provenance(wildcards):
         "split_method": STUDY.settings["splits"][wildcards.split]["method"],
         "snapshot": snapshot_of(dataset),
         "features": features,
-        "feature_code": code("extract", STUDY.features[features]["function"]).split()[0],
+        "feature_code": made_by,
         "test_variant": run.get("test_variant"),
     }
 

@@ -107,8 +107,8 @@ def train_run(
         ``"single_label"``
     provenance : mapping
         what run.json says beyond what is known here: study, dataset, split, split_method, snapshot,
-        features (the set's name), feature_code (its digest), and test_variant (None where the test
-        part is tested as it is)
+        features (the set's name), feature_code (digests of what made them), and test_variant (None
+        where the test part is tested as it is)
     predictions, models, record : str or Path
         predictions.parquet, the folder of the models and run.json, to be written
     threads : int > 0
@@ -290,11 +290,10 @@ def _origin(
 ) -> dict[str, Any]:
     """What the workflow knows of the run, with the features as run.json has them."""
     known = dict(provenance)
-    name, code = known.pop("features"), known.pop("feature_code")
     features = {
-        "sets": [name],
+        "sets": [known.pop("features")],
         "names": list(table.features),
-        "code": {name: code},
+        "code": known.pop("feature_code"),
         "variants": list(variants),
         "test_variant": known.pop("test_variant", None),
     }
