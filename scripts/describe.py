@@ -3,9 +3,18 @@
 import polars as pl
 
 from genreflow.audio.settings import DecodeSettings
-from genreflow.describe import count_labels, file_loader, find_examples, save_examples
+from genreflow.describe import (
+    RATE,
+    count_labels,
+    describe_samples,
+    file_loader,
+    find_examples,
+    save_examples,
+)
+from genreflow.features.kernel import compile_once
 from genreflow.journal import log_to
 from genreflow.provenance import made_by
+from genreflow.threads import limit_threads
 
 
 def describe(tracks: str, root: str, output: str, audio: dict) -> None:
@@ -22,6 +31,7 @@ def describe(tracks: str, root: str, output: str, audio: dict) -> None:
     audio : dict
         how the files are decoded
     """
+    compile_once("describe", describe_samples, n=2 * RATE)
     table = pl.read_parquet(tracks)
     load = file_loader(root, DecodeSettings(**audio))
     save_examples(output, find_examples(table, load), classes=count_labels(table))
@@ -29,7 +39,7 @@ def describe(tracks: str, root: str, output: str, audio: dict) -> None:
 
 if __name__ == "__main__":
     log_to(snakemake.log[0])
-    with made_by(snakemake.params.code, __file__):
+    with made_by(snakemake.params.code, __file__), limit_threads(snakemake.threads):
         describe(
             tracks=snakemake.input.tracks,
             root=snakemake.params.root,

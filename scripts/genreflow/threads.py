@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def limit_threads(number: int) -> Iterator[None]:
-    """Keep BLAS, OpenMP and numba to a number of threads while a block of code runs.
+    """Keep BLAS and OpenMP to a number of threads while a block of code runs, and numba for good.
 
     Sums depend on it in their last bits, and a job must not take more of the machine than its
     rule asks for.

@@ -362,7 +362,7 @@ def test_segments(extract, tmp_path, gives):
     ]
     assert table["reason"].to_list() == [
         *[None] * 3,
-        "1.00 s long; mine needs 1 s",
+        "0.99 s long; mine needs 1 s",
         None,
         "its audio could not be read again",
     ]

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import scipy.fft
 import scipy.signal
+from whole import istft, stft
 
 from genreflow.errors import GenreflowError
 from genreflow.features.filters import chroma_filters, dct_filters, mel_filters
@@ -12,12 +13,10 @@ from genreflow.features.spectrum import (
     BLOCK,
     fft_frequencies,
     hann,
-    istft,
     power_spectra,
     power_to_db,
     require_audio,
     spectra,
-    stft,
 )
 
 

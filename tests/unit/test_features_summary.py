@@ -131,17 +131,18 @@ def assert_equal(ours: dict[str, float], theirs: dict[str, float], y: np.ndarray
     for key in exact:
         assert ours[key] == pytest.approx(theirs[key], rel=1e-12), key
     for key in ours.keys() - exact:
-        assert ours[key] == pytest.approx(theirs[key], rel=2e-6, abs=slack(key, theirs, y)), key
+        assert ours[key] == pytest.approx(theirs[key], rel=1e-6, abs=slack(key, theirs, y)), key
 
 
 def slack(key: str, theirs: dict[str, float], y: np.ndarray) -> float:
-    """What single precision leaves open in librosa's own numbers, beside the relative tolerance."""
+    """What single precision leaves open in both, beside the relative tolerance."""
     if key in ("harmony_mean", "perceptr_mean"):
-        return 1e-8 * float(np.abs(y).max())
+        # Of a constant, all frames have the same rounding errors, which do not average out.
+        return (1.1e-8 if np.ptp(y) == 0 else 1e-9) * float(np.abs(y).max())
     if key.startswith("mfcc") and key.endswith("_mean"):
         return 1e-3
     if key.startswith("mfcc"):
-        return 1e-4 * np.sqrt(theirs[key]) + 1e-15
+        return 2e-6 * theirs[key] + 3e-5 * np.sqrt(theirs[key]) + 1e-15
     if key.endswith("_var"):
         return 1e-9 * theirs[key.replace("_var", "_mean")] ** 2 + 1e-15
     return 1e-12
@@ -211,7 +212,9 @@ def test_a_long_track_takes_little_memory(tmp_path):
     code = """
 import resource, sys
 import numpy as np
+from genreflow.features import spectrum
 from genreflow.features.summary import summary
+spectrum.HELD = 1 << 20
 def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
 path = sys.argv[1]
@@ -224,9 +227,10 @@ y = np.asarray(np.memmap(path, np.float32, mode="r"))
 summary(y, sr=22050)
 print(peak() - before, y.nbytes / 2**20)
 """
-    # 20 minutes are 101 MB of audio, of which the system keeps as many pages as it likes.
+    # Neither 20 minutes of audio, 101 MB, nor their spectra, 212 MB, are ever in memory as a whole.
     growth, audio = map(float, run_python(code, str(tmp_path / "y")).split())
-    assert growth - audio < 150
+    assert audio > 100
+    assert growth < 130
 
 
 def test_too_short_to_be_reflected():

@@ -85,7 +85,7 @@ def test_variants_do_not_depend_on_batches_or_cores(clone):
     for cores, batch_size in ((2, 4), (1, 5)):
         shutil.rmtree(clone / "results", ignore_errors=True)
         clone.edit_config(lambda c, size=batch_size: c.update(batch_size=size))
-        clone.run("features", cores=cores)
+        clone.run("--", "features", cores=cores)
         tables = [pl.read_parquet(path) for path in folder.glob("*.parquet")]
         made.append(pl.concat(tables).drop("batch").sort("track_id"))
     assert_frame_equal(*made, check_exact=True)

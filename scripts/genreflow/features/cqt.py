@@ -17,7 +17,7 @@ from numpy.lib.stride_tricks import as_strided
 from scipy import fft
 
 from genreflow.errors import GenreflowError
-from genreflow.features.spectrum import HOP, hann, n_frames, spectra
+from genreflow.features.spectrum import HOP, hann, let_go, n_frames, spectra
 from genreflow.features.tuning import TuningEstimate
 
 # Three filters to the semitone, in the seven octaves from C1 (32.7 Hz).
@@ -201,6 +201,7 @@ def pieces(y: np.ndarray) -> Pieces:
     """
     for start in range(0, len(y), PIECE):
         yield np.asarray(y[start : start + PIECE]), start + PIECE >= len(y)
+        let_go(y, start, start + PIECE)
 
 
 def slowed(parts: Pieces, divisor: int) -> Pieces:

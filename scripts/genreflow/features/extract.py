@@ -107,11 +107,14 @@ def _outcomes(
 
 
 def _attempt(function: Callable, y: np.ndarray, seed: int) -> Outcome:
-    """What a function gives for a track, or its error in one line."""
+    """What a function gives for a track, or its error in one line.
+
+    What the machine lacks, such as memory, room on the disk or a library, is no fault of the track.
+    """
     try:
         return function(y, seed), None
-    except MemoryError:
-        raise  # of the machine, not of the track
+    except (MemoryError, OSError, ImportError):
+        raise
     except Exception as error:
         kind = "" if isinstance(error, GenreflowError) else f"{type(error).__name__}: "
         return None, kind + " ".join(str(error).split())

@@ -53,15 +53,15 @@ def cache_folder() -> Path:
     """Where compiled kernels are kept: a folder of the user's, for this version of the code.
 
     numba looks only at the file that a kernel stands in, not at those whose kernels it calls, so
-    the folder is named by the digest of them all.
+    the folder is named by the digest of them all, and of where they stand, which numba goes by too.
 
     Returns
     -------
     Path
         under NUMBA_CACHE_DIR, or else XDG_CACHE_HOME or ~/.cache, or else the temporary folder
     """
-    digest = hashlib.sha256()
-    library = Path(__file__).parents[1]
+    library = Path(__file__).resolve().parents[1]
+    digest = hashlib.sha256(bytes(library))
     for package in ("features", "variants"):
         for module in sorted((library / package).glob("*.py")):
             digest.update(module.read_bytes())
@@ -70,10 +70,12 @@ def cache_folder() -> Path:
     for choice in filter(None, choices):
         folder = Path(choice, f"genreflow-{os.getuid()}", digest.hexdigest()[:16])
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError:
             continue
-        if os.access(folder, os.W_OK):
+        # What stands in it is executed: in a folder for all, somebody else may have made it.
+        owners = {folder.stat().st_uid, folder.parent.stat().st_uid}
+        if owners == {os.getuid()} and os.access(folder, os.W_OK):
             return folder
     return Path(tempfile.mkdtemp(prefix="genreflow-"))
 

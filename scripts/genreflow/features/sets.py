@@ -59,7 +59,8 @@ class FeatureSet:
         least = max(math.ceil(self.min_seconds * self.rate), self._segment_samples)
         if len(y) >= least:
             return None
-        return f"{len(y) / self.rate:.2f} s long; {self.name} needs {self.needed_seconds:g} s"
+        seconds = math.floor(100 * len(y) / self.rate) / 100
+        return f"{seconds:.2f} s long; {self.name} needs {self.needed_seconds:g} s"
 
     def segments(self, y: np.ndarray) -> Iterator[np.ndarray]:
         """Views of the whole segments of the audio [shape=(n,)]; a remainder is left out."""

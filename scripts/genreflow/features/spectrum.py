@@ -53,12 +53,23 @@ def require_audio(y: np.ndarray, *, sr: int) -> None:
             f"the audio is {len(y)} samples long; frames of {N_FFT} need more than {N_FFT // 2} "
             f"({N_FFT / 2 / sr:.3f} s at {sr} Hz)"
         )
-    if not all(np.isfinite(part).all() for part in _parts(y)):
+    if not all(np.isfinite(part).all() for part in parts(y)):
         raise GenreflowError("the audio holds NaN or infinite samples")
 
 
-def _parts(y: np.ndarray) -> Iterator[np.ndarray]:
-    """Audio in parts of three seconds or so: what is made of one is small."""
+def parts(y: np.ndarray) -> Iterator[np.ndarray]:
+    """Audio in parts of three seconds or so: what is made of one is small.
+
+    Parameters
+    ----------
+    y : np.ndarray [shape=(n,)]
+        audio
+
+    Yields
+    ------
+    np.ndarray [shape=(k,)]
+        a view; before the next, what has been read of a memory map may be released
+    """
     for start in range(0, len(y), PART):
         yield y[start : start + PART]
         let_go(y, start, start + PART)
@@ -291,38 +302,6 @@ def _power(X, P):
         x, p = X[t], P[t]
         for k in range(len(p)):
             p[k] = x[k].real * x[k].real + x[k].imag * x[k].imag
-
-
-def stft(y: np.ndarray, *, hop: int = HOP, pad_mode: str = "reflect") -> np.ndarray:
-    """Short-time Fourier transform, whole: see `spectra`.
-
-    Returns
-    -------
-    D : np.ndarray [shape=(1 + n // hop, N_BINS), dtype=complex64]
-    """
-    D = np.empty((n_frames(len(y), hop=hop), N_BINS), np.complex64)
-    for block, part in spectra(y, hop=hop, pad_mode=pad_mode):
-        D[block] = part
-    return D
-
-
-def istft(D: np.ndarray, *, length: int) -> np.ndarray:
-    """Inverse of `stft`: see `resynthesis`.
-
-    Parameters
-    ----------
-    D : np.ndarray [shape=(1 + length // HOP, N_BINS), dtype=complex64]
-    length : int > 0
-        number of samples to give back
-
-    Returns
-    -------
-    y : np.ndarray [shape=(length,), dtype=float32]
-    """
-    y = np.empty(length, np.float32)
-    for where, part in resynthesis((D[block] for block in blocks(len(D))), length=length):
-        y[where] = part
-    return y
 
 
 def resynthesis(

@@ -1,5 +1,6 @@
 """What describes the tracks of a dataset, put together from the files of its batches."""
 
+import functools
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -78,7 +79,9 @@ class Arrays(Sequence[np.ndarray]):
         self.reasons = dict(left_out.select("track_id", "reason").iter_rows())
         self.tracks = rows.select(*KEYS, "segment")
         self._places = rows.select("file", *PLACE).rows()
-        self._files = [np.load(Path(path).with_suffix(".npy"), mmap_mode="r") for path in paths]
+        self._paths = [Path(path).with_suffix(".npy") for path in paths]
+        # A large dataset has more files than a process may have open.
+        self._file = functools.lru_cache(maxsize=64)(self._open)
 
     def __len__(self) -> int:
         return len(self._places)
@@ -86,7 +89,10 @@ class Arrays(Sequence[np.ndarray]):
     def __getitem__(self, number: int) -> np.ndarray:
         """The array of a row of `tracks`: a read-only view of the mapped file."""
         file, start, shape = self._places[number]
-        return np.asarray(self._files[file][start : start + math.prod(shape)]).reshape(shape)
+        return np.asarray(self._file(file)[start : start + math.prod(shape)]).reshape(shape)
+
+    def _open(self, file: int) -> np.ndarray:
+        return np.load(self._paths[file], mmap_mode="r")
 
 
 def _of_wanted(
@@ -94,7 +100,8 @@ def _of_wanted(
 ) -> pl.DataFrame:
     """Rows of the tracks that are wanted: those described, or one with the reason."""
     schema = pl.Schema(HEAD | columns)
-    found = pl.concat([schema.to_frame(), *tables], how="diagonal").with_columns(extracted=True)
+    found = pl.concat([schema.to_frame(), *tables], how="diagonal")
+    there = pl.col("segment").is_not_null()
     missing = pl.lit("no features were extracted")
     described = pl.col("reason").is_null()
     return (
@@ -102,7 +109,7 @@ def _of_wanted(
         .join(found, on=KEYS, how="left", validate="1:m")
         .with_columns(
             segment=pl.col("segment").fill_null(0),
-            reason=pl.when("extracted").then("reason").otherwise(missing),
+            reason=pl.when(there).then("reason").otherwise(missing),
         )
         .filter(described | ~described.any().over("track_id") & (pl.col("segment") == 0))
         .select(schema.names())

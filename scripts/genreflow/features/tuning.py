@@ -78,29 +78,6 @@ def _find_peaks(S, thresholds, first, end, step, pitches, heights):
     return n
 
 
-def pitch_tuning(pitches: np.ndarray, *, bins_per_octave: int = 12) -> float:
-    """The commonest deviation of pitches from the tempered scale, to a hundredth of its step.
-
-    Parameters
-    ----------
-    pitches : np.ndarray [shape=(n,), Hz], positive
-    bins_per_octave : int > 0
-        steps of the scale: 12 for semitones
-
-    Returns
-    -------
-    float in [-0.5, 0.5) [steps]
-        0 where there are no pitches
-
-    See Also
-    --------
-    librosa.pitch_tuning : equal
-    """
-    if not len(pitches):
-        return 0.0
-    return _commonest(_hundredths(pitches, bins_per_octave))
-
-
 def _hundredths(pitches: np.ndarray, bins_per_octave: int) -> np.ndarray:
     """Of each pitch, in which hundredth of a step from -0.5 to 0.5 its deviation lies."""
     residual = (bins_per_octave * np.log2(pitches / C0_HZ)) % 1
@@ -150,9 +127,10 @@ class TuningEstimate:
             self._count()
 
     def _count(self) -> None:
-        pitches = np.concatenate(self._pitches)
-        self._hundredths.append(_hundredths(pitches, self._bins_per_octave))
-        self._pitches.clear()
+        if self._pitches:
+            pitches = np.concatenate(self._pitches)
+            self._hundredths.append(_hundredths(pitches, self._bins_per_octave))
+            self._pitches.clear()
 
     def tuning(self) -> float:
         """The tuning of what was added.
@@ -163,31 +141,8 @@ class TuningEstimate:
             0 where there are no peaks
         """
         self._count()
+        if not any(map(len, self._heights)):
+            return 0.0
         heights = np.concatenate(self._heights)
         self._heights = [heights]  # the parts are no longer needed
-        if not len(heights):
-            return 0.0
         return _commonest(np.concatenate(self._hundredths)[heights >= np.median(heights)])
-
-
-def estimate_tuning(S: np.ndarray, *, sr: int) -> float:
-    """The tuning of the louder half of the spectral peaks.
-
-    Parameters
-    ----------
-    S : np.ndarray [shape=(n_frames, N_BINS), dtype=float32]
-        magnitude or power
-    sr : int > 0 [Hz]
-        sampling rate
-
-    Returns
-    -------
-    float in [-0.5, 0.5) [semitones]
-
-    See Also
-    --------
-    librosa.estimate_tuning : equal
-    """
-    estimate = TuningEstimate(sr=sr)
-    estimate.add(S)
-    return estimate.tuning()

@@ -8,16 +8,13 @@ from itertools import chain
 import numpy as np
 
 from genreflow.audio.read import Resampler
-from genreflow.features.spectrum import HELD, let_go, require_audio
+from genreflow.features.spectrum import HELD, let_go, parts, require_audio
 from genreflow.variants.names import Variant, parse
 from genreflow.variants.noise import add_noise
 from genreflow.variants.stretch import stretch, stretched_length
 
 # Samples of variants that are held at once where several are made: 256 MB.
 TOGETHER = 1 << 26
-
-# Samples of unstretched audio that are recorded at once.
-SAMPLES = 1 << 16
 
 
 def make(y: np.ndarray, name: str, *, sr: int, seed: int) -> np.ndarray:
@@ -96,8 +93,8 @@ def _record(y: np.ndarray, variants: Sequence[Variant], *, sr: int) -> list[np.n
 
 def _pieces(y: np.ndarray) -> Iterator[tuple[float, np.ndarray]]:
     """The audio at its own speed, as `stretch` gives it at others."""
-    for start in range(0, len(y), SAMPLES):
-        yield 1.0, y[start : start + SAMPLES]
+    for piece in parts(y):
+        yield 1.0, piece
 
 
 class _Tape:
@@ -154,14 +151,16 @@ def _room(n: int) -> np.ndarray:
     if n < HELD:
         return np.zeros(n, np.float32)
     with tempfile.TemporaryFile() as file:
-        os.posix_fallocate(file.fileno(), 0, 4 * n)  # a full disk is told here, and not later
+        if hasattr(os, "posix_fallocate"):  # a full disk is told here, and not later
+            os.posix_fallocate(file.fileno(), 0, 4 * n)
         return np.asarray(np.memmap(file, np.float32, mode="w+", shape=(n,)))
 
 
 def _process(y: np.ndarray, variant: Variant, *, seed: int) -> np.ndarray:
     """Gain and noise, in place."""
     if variant.gain:
-        y *= np.float32(10 ** (variant.gain / 20))
+        for piece in parts(y):
+            piece *= np.float32(10 ** (variant.gain / 20))
     if variant.noise is not None:
         add_noise(y, snr=variant.noise, name=variant.name, seed=seed)
     return y

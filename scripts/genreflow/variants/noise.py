@@ -4,8 +4,7 @@ from zlib import crc32
 
 import numpy as np
 
-# Samples that are worked on together.
-SAMPLES = 1 << 16
+from genreflow.features.spectrum import parts
 
 
 def add_noise(y: np.ndarray, *, snr: float, name: str, seed: int) -> None:
@@ -24,11 +23,10 @@ def add_noise(y: np.ndarray, *, snr: float, name: str, seed: int) -> None:
     seed : int >= 0
         of the track
     """
-    pieces = [y[start : start + SAMPLES] for start in range(0, len(y), SAMPLES)]
-    energy = sum(np.square(piece, dtype=np.float64).sum() for piece in pieces)
+    energy = sum(np.square(piece, dtype=np.float64).sum() for piece in parts(y))
     if energy == 0:
         return
     deviation = np.float32(np.sqrt(energy / len(y) * 10 ** (-snr / 10)))
     rng = np.random.default_rng([seed, crc32(name.encode())])
-    for piece in pieces:
+    for piece in parts(y):
         piece += deviation * rng.standard_normal(len(piece), dtype=np.float32)
