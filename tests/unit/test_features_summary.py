@@ -142,7 +142,7 @@ def slack(key: str, theirs: dict[str, float], y: np.ndarray) -> float:
     if key.startswith("mfcc") and key.endswith("_mean"):
         return 1e-3
     if key.startswith("mfcc"):
-        return 2e-6 * theirs[key] + 3e-5 * np.sqrt(theirs[key]) + 1e-15
+        return 2e-6 * theirs[key] + 5e-5 * np.sqrt(theirs[key]) + 1e-15
     if key.endswith("_var"):
         return 1e-9 * theirs[key.replace("_var", "_mean")] ** 2 + 1e-15
     return 1e-12

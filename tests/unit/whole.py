@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from genreflow.features.spectrum import N_BINS, blocks, n_frames, resynthesis, spectra
+from genreflow.features.spectrum import HOP, N_BINS, blocks, n_frames, resynthesis, spectra
 from genreflow.features.tuning import TuningEstimate
 
 
-def stft(y: np.ndarray) -> np.ndarray:
-    whole = np.empty((n_frames(len(y)), N_BINS), np.complex64)
-    for block, part in spectra(y):
+def stft(y: np.ndarray, *, hop: int = HOP, pad_mode: str = "reflect") -> np.ndarray:
+    whole = np.empty((n_frames(len(y), hop=hop), N_BINS), np.complex64)
+    for block, part in spectra(y, hop=hop, pad_mode=pad_mode):
         whole[block] = part
     return whole
 
