@@ -1,7 +1,9 @@
 """Kernels are compiled by one job while the others wait, and never at the cost of a job."""
 
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -32,6 +34,40 @@ def test_one_job_compiles_and_the_others_wait(tmp_path, monkeypatch):
     for job in jobs:
         assert job.communicate()[0].split() == ["begun", "done"]
         assert job.returncode == 0
+
+
+COMPILES = """
+import sys
+import numpy as np
+from genreflow.features import bands
+from genreflow.features.kernel import compile_once
+
+def use(_):
+    if sys.argv[1] == "second":
+        sys.exit("compiled again")
+    sum_up()
+
+def sum_up():
+    bands.mel_bands(np.ones((2, 1025), np.float32), sr=22050, out=np.empty((2, 128)))
+
+compile_once("bands", use, n=10)
+sum_up()
+assert sys.argv[1] == "first" or not bands._sum_bands.stats.cache_misses, "not found"
+"""
+
+
+def test_what_is_compiled_is_found_by_others_and_each_copy_of_the_code_has_its_own(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "cache"))
+    for copy in ("one", "other"):
+        scripts = Path(kernel.__file__).parents[2]
+        shutil.copytree(scripts, tmp_path / copy, ignore=shutil.ignore_patterns("__pycache__"))
+        monkeypatch.setenv("PYTHONPATH", str(tmp_path / copy))
+        for which in ("first", "second"):
+            subprocess.run([sys.executable, "-c", COMPILES, which], check=True)
+    (folder,) = (tmp_path / "cache").iterdir()
+    assert len(list(folder.iterdir())) == 2
 
 
 @pytest.fixture

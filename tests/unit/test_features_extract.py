@@ -194,9 +194,10 @@ def test_a_function_that_takes_whatever_comes(extract):
     assert table["n"].to_list() == [2.0]
 
 
-def test_lack_of_memory_is_no_reason(extract):
-    source = "def describe(y, *, sr):\n    raise MemoryError"
-    with pytest.raises(MemoryError):
+@pytest.mark.parametrize("error", [MemoryError, OSError, ImportError])
+def test_what_the_machine_lacks_is_no_reason(extract, error):
+    source = f"def describe(y, *, sr):\n    raise {error.__name__}"
+    with pytest.raises(error):
         extract(source, [("a", noise(0))], decoded(a="ok"))
 
 
@@ -235,6 +236,14 @@ def test_tables_of_batches_become_one(extract, tmp_path):
     none = "no features were extracted"
     assert vectors["reason"].to_list() == [none, None, "its audio could not be read again", none]
     assert vectors["seconds"].to_list() == [None, 1.0, None, None]
+
+
+def test_features_may_have_any_name(extract, tmp_path):
+    source = "def describe(y, *, sr):\n    return {'extracted': 0.25, 'file': 2.0, 'start': 3.0}"
+    table = extract(source, [("a", noise(0))], decoded(a="ok"))
+    table.write_parquet(tmp_path / "a.parquet")
+    vectors = load_vectors([str(tmp_path / "a.parquet")], table)
+    assert vectors.select("extracted", "file", "start").row(0) == (0.25, 2.0, 3.0)
 
 
 def test_batches_with_different_features(extract, tmp_path):
