@@ -7,7 +7,7 @@ import numpy as np
 from genreflow.features.filters import chroma_filters, dct_filters, mel_filters
 from genreflow.features.kernel import kernel
 from genreflow.features.power import Power
-from genreflow.features.spectrum import blocks
+from genreflow.features.spectrum import TINY, blocks
 
 N_MELS = 128
 
@@ -96,5 +96,5 @@ def pitch_classes(power: Power, *, sr: int, tuning: float, n_chroma: int = 12) -
     for block, P in power.second_pass():
         np.matmul(P, filters, out=classes[block])
     largest = classes.max(axis=1, keepdims=True)
-    largest[largest < np.finfo(classes.dtype).tiny] = 1
+    largest[largest < TINY] = 1
     return np.divide(classes, largest, out=classes)

@@ -6,6 +6,8 @@ from genreflow.features.kernel import kernel
 from genreflow.features.spectrum import (
     HOP,
     N_FFT,
+    OVERLAP,
+    TINY,
     blocks,
     fft_frequencies,
     let_go,
@@ -13,13 +15,7 @@ from genreflow.features.spectrum import (
     samples,
 )
 
-# Hops in a frame.
-PER_FRAME = N_FFT // HOP
-
 ROLLOFF = np.float32(0.85)
-
-# A frame whose magnitudes sum up to less is silent.
-TINY = np.finfo(np.float32).tiny
 
 # Samples this near to zero have no sign.
 ZERO = np.float32(1e-10)
@@ -150,7 +146,7 @@ def rms(y: np.ndarray) -> np.ndarray:
     --------
     librosa.feature.rms : the same with ``pad_mode="reflect"``
     """
-    energy = np.empty(n_frames(len(y)) + PER_FRAME - 1)
+    energy = np.empty(n_frames(len(y)) + OVERLAP - 1)
     for hops in blocks(len(energy)):
         start, stop = (hop * HOP - N_FFT // 2 for hop in (hops.start, hops.stop))
         _sum_squares(samples(y, start, stop, pad_mode="reflect"), energy[hops])
@@ -188,14 +184,14 @@ def zero_crossing_rate(y: np.ndarray) -> np.ndarray:
     --------
     librosa.feature.zero_crossing_rate : equal
     """
-    crossings, at_start = np.empty((2, n_frames(len(y)) + PER_FRAME - 1), np.int64)
+    crossings, at_start = np.empty((2, n_frames(len(y)) + OVERLAP - 1), np.int64)
     for hops in blocks(len(crossings)):
         start, stop = (hop * HOP - N_FFT // 2 for hop in (hops.start, hops.stop))
         before = max(0, start - 1)
         _count_crossings(y[before:stop], start - before, crossings[hops], at_start[hops])
         let_go(y, start, stop)
     # The sample before a frame is not its own.
-    inside = _over_frames(crossings) - at_start[: 1 - PER_FRAME]
+    inside = _over_frames(crossings) - at_start[: 1 - OVERLAP]
     return inside / N_FFT
 
 
@@ -223,4 +219,4 @@ def _count_differing(samples, before):
 
 def _over_frames(of_hops: np.ndarray) -> np.ndarray:
     """Of each frame, the sum over its hops."""
-    return np.lib.stride_tricks.sliding_window_view(of_hops, PER_FRAME).sum(axis=1)
+    return np.lib.stride_tricks.sliding_window_view(of_hops, OVERLAP).sum(axis=1)

@@ -6,7 +6,7 @@ import numpy as np
 
 from genreflow.features.kernel import kernel
 from genreflow.features.median import RunningMedian
-from genreflow.features.spectrum import BLOCK, N_BINS
+from genreflow.features.spectrum import BLOCK, N_BINS, TINY
 
 WIDTH = 31
 AROUND = WIDTH // 2
@@ -128,13 +128,12 @@ def _transpose(rows, columns):
 @kernel(relaxed=True)
 def _take_share(D, a, b, out):
     """Multiply D by ``a**2 / (a**2 + b**2)``: scaled, so that no square overflows or vanishes."""
-    tiny = np.float32(1.1754944e-38)
     one, half = np.float32(1), np.float32(0.5)
     for t in range(D.shape[0]):
         spectrum, harmonic, percussive, part = D[t], a[t], b[t], out[t]
         for k in range(len(part)):
             larger = max(harmonic[k], percussive[k])
-            silent = larger < tiny
+            silent = larger < TINY
             scale = one / (one if silent else larger)
             h, p = harmonic[k] * scale, percussive[k] * scale
             h, p = h * h, p * p

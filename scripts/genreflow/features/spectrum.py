@@ -20,6 +20,13 @@ from genreflow.npy import release
 
 N_FFT = 2048
 HOP = 512
+
+# Hops in a frame; so many frames overlap at any sample.
+OVERLAP = N_FFT // HOP
+
+# The smallest normal number: what sums up to less is silence.
+TINY = np.finfo(np.float32).tiny
+
 N_BINS = 1 + N_FFT // 2
 
 # Frames that are worked on together: few enough to stay in the processor's cache.
@@ -327,9 +334,9 @@ def resynthesis(
         the samples that no later frame reaches; the next ones are written over them
     """
     window = hann(N_FFT).astype(np.float32)
-    overlap = N_FFT - HOP
+    tail = N_FFT - HOP
     # The sum of the frames, and of their windows' squares, by which it must be divided.
-    total, weight = np.zeros((2, BLOCK * HOP + overlap), np.float32)
+    total, weight = np.zeros((2, BLOCK * HOP + tail), np.float32)
     pieces = np.empty((BLOCK, N_FFT), np.float32)
     start, last = -N_FFT // 2, n_frames(length) * HOP - N_FFT // 2
     for D in spectra:
@@ -341,8 +348,8 @@ def resynthesis(
         if where.start < where.stop:
             yield where, np.divide(total[done], weight[done], out=total[done])
         for sums in (total, weight):
-            sums[:overlap] = sums[end - start : end - start + overlap]
-            sums[overlap:] = 0
+            sums[:tail] = sums[end - start : end - start + tail]
+            sums[tail:] = 0
         start = end
 
 

@@ -36,10 +36,7 @@ import numpy as np
 from scipy import fft
 
 from genreflow.features.kernel import kernel
-from genreflow.features.spectrum import BLOCK, HOP, N_BINS, N_FFT, hann, n_frames, spectra
-
-# How many frames overlap at any sample.
-OVERLAP = N_FFT // HOP
+from genreflow.features.spectrum import BLOCK, HOP, N_BINS, N_FFT, OVERLAP, hann, n_frames, spectra
 
 # Magnitudes below this are zero. A power of two: its square and the root of that are exact, and so
 # silence stays silent.
