@@ -1,13 +1,9 @@
 """Make a variant of the tracks of one batch, and describe it by one feature set."""
 
-from typing import Any
-
 import numpy as np
-import polars as pl
 
-from genreflow.audio.decode import iterate_pcm
-from genreflow.audio.settings import DecodeSettings
-from genreflow.features.extract import extract_batch
+from genreflow.features.extract import Vary
+from genreflow.features.job import describe_batch
 from genreflow.features.kernel import compile_once
 from genreflow.features.sets import FeatureSet
 from genreflow.journal import log_to
@@ -16,59 +12,30 @@ from genreflow.variants.make import make
 from genreflow.variants.names import STEPS
 
 
-def augment(
-    *,
-    batch: str,
-    decoded: str,
-    pcm: str,
-    index: str,
-    table: str,
-    arrays: str,
-    root: str,
-    audio: dict[str, Any],
-    feature_set: FeatureSet,
-    variant: str,
-) -> None:
-    """Write the files that describe a variant of a batch.
+def maker(variant: str, *, sr: int) -> Vary:
+    """What makes a variant of a track, its kernels being compiled.
 
     Parameters
     ----------
-    batch, decoded, pcm, index : str
-        the batch's list, its decoded table, and its audio with its index; where the audio was not
-        kept, it is decoded from the files again
-    table, arrays : str
-        the files to write, see `genreflow.features.store`
-    root : str
-        folder of the audio files
-    audio : dict
-        how the files are decoded
-    feature_set : FeatureSet
     variant : str
         its name, see `genreflow.variants.names`
+    sr : int > 0 [Hz]
+        sampling rate of the audio
     """
 
     def vary(y: np.ndarray, seed: int) -> np.ndarray:
-        return make(y, variant, sr=feature_set.rate, seed=seed)
+        return make(y, variant, sr=sr, seed=seed)
 
     steps = "_".join(step for step in STEPS if step in variant)
-    compile_once(f"genreflow.variants.{steps}", lambda y: vary(y, 0), n=2 * feature_set.rate)
-    tracks = iterate_pcm(
-        batch, root, feature_set.rate, DecodeSettings(**audio), decoded, pcm, index
-    )
-    extract_batch(
-        tracks,
-        pl.read_parquet(decoded),
-        feature_set,
-        path_to_table=table,
-        path_to_arrays=arrays,
-        vary=vary,
-    )
+    compile_once(f"genreflow.variants.{steps}", lambda y: vary(y, 0), n=2 * sr)
+    return vary
 
 
 if __name__ == "__main__":
     log_to(snakemake.log[0])
     with made_by(snakemake.params.code, __file__):
-        augment(
+        feature_set = FeatureSet(snakemake.wildcards.set, **snakemake.params.settings)
+        describe_batch(
             batch=snakemake.input.batch,
             decoded=snakemake.input.decoded,
             pcm=snakemake.input.pcm,
@@ -77,6 +44,6 @@ if __name__ == "__main__":
             arrays=snakemake.output.arrays,
             root=snakemake.params.root,
             audio=snakemake.params.audio,
-            feature_set=FeatureSet(snakemake.wildcards.set, **snakemake.params.settings),
-            variant=snakemake.wildcards.variant,
+            feature_set=feature_set,
+            vary=maker(snakemake.wildcards.variant, sr=feature_set.rate),
         )

@@ -267,9 +267,9 @@ def test_script(tmp_path, keep_audio):
 
 def run_on_files(tmp_path, keep_audio, *, rate=22050, between=lambda: None) -> pl.DataFrame:
     """What the scripts make of two good files and an empty one; `between` decoding and the rest."""
-    from extract import extract as run_script
     from genreflow.audio.decode import decode_batch, resample_batch
     from genreflow.audio.settings import DecodeSettings
+    from genreflow.features.job import describe_batch
 
     y = 0.3 * np.random.default_rng(0).normal(size=(2, 33075))
     soundfile.write(tmp_path / "a.wav", y[0], 22050)
@@ -296,7 +296,7 @@ def run_on_files(tmp_path, keep_audio, *, rate=22050, between=lambda: None) -> p
     if rate != 22050:
         resample_batch(rate=rate, decoded_table=decoded, **common)
     settings = read_yaml(SHIPPED / "config" / "features.yaml")["summary"]
-    run_script(
+    describe_batch(
         batch=str(batch),
         decoded=decoded,
         pcm=pcm,

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import pywt
 import soundfile
+from made_signals import made_signals
 
 from genreflow.errors import GenreflowError
 from genreflow.features.bands import mel_bands
@@ -30,29 +31,6 @@ from genreflow.features.wavelet_summary import wavelet_summary
 
 SR = 22050
 LONGEST = 675_808  # samples of the longest clip of GTZAN
-
-
-def made_signals(n: int, sr: int = SR) -> dict[str, np.ndarray]:
-    rng = np.random.default_rng(0)
-    t = np.arange(n) / sr
-    noise = 0.3 * rng.normal(size=n)
-    clicks = np.zeros(n)
-    clicks[:: sr // 4] = 1
-    signals = {
-        "silence": np.zeros(n),
-        "half silence": np.where(t < t[-1] / 2, noise, 0),
-        "DC": np.full(n, 0.5),
-        "square": 0.5 * np.sign(np.sin(2 * np.pi * 220 * t)),
-        "clicks": clicks,
-        "dither": rng.integers(-1, 2, n) / 32768,
-        "noise": noise,
-        "sine": 0.5 * np.sin(2 * np.pi * 440 * t),
-        "faint": 1e-22 * noise,
-    }
-    signals = {name: y.astype(np.float32) for name, y in signals.items()}
-    for y in signals.values():
-        y.flags.writeable = False
-    return signals
 
 
 def chord(seconds: float = 3) -> np.ndarray:

@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 import pytest
 import soundfile
+from made_signals import made_signals
 
 import genreflow
 from genreflow.errors import GenreflowError
@@ -49,27 +50,6 @@ def test_published_table(shared_data):
             ):
                 wrong.append((clip.name, name, ours[name], theirs[name]))
     assert not wrong
-
-
-def made_signals(n: int, sr: int) -> dict[str, np.ndarray]:
-    rng = np.random.default_rng(0)
-    t = np.arange(n) / sr
-    noise = 0.3 * rng.normal(size=n)
-    clicks = np.zeros(n)
-    clicks[:: sr // 4] = 1
-    signals = {
-        "silence": np.zeros(n),
-        "half silence": np.where(t < t[-1] / 2, noise, 0),
-        "DC": np.full(n, 0.5),
-        "square": 0.5 * np.sign(np.sin(2 * np.pi * 220 * t)),
-        "clicks": clicks,
-        "dither": rng.integers(-1, 2, n) / 32768,
-        "noise": noise,
-        "clipped": np.clip(10 * noise, -1, 1),
-        "sine": 0.5 * np.sin(2 * np.pi * 440 * t),
-        "faint": 1e-22 * noise,
-    }
-    return {name: y.astype(np.float32) for name, y in signals.items()}
 
 
 def librosa_summary(y: np.ndarray, sr: int) -> dict[str, float]:
