@@ -28,6 +28,8 @@ lock:
 	$(BIN)/python -m pip install --quiet pip-tools
 	$(BIN)/pip-compile --quiet --strip-extras --no-emit-index-url --no-emit-find-links \
 		--no-header --output-file envs/requirements.lock envs/requirements.in
+	# A build's name, such as +cpu, is known to one index only.
+	sed -i -E 's/\+[a-z0-9]+$$//' envs/requirements.lock
 
 clean:
 	rm -rf .venv results logs data/demo .snakemake

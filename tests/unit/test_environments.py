@@ -11,6 +11,7 @@ ON_CONDA = {
     "matplotlib": "matplotlib-base",
     "snakemake": "snakemake-minimal",
     "soxr": "soxr-python",
+    "torch": "pytorch-cpu",
     "xgboost-cpu": "py-xgboost-cpu",
 }
 
@@ -24,7 +25,7 @@ def wanted():
     """Names in requirements.in: what runs, and what only tests need."""
     runs, tests = (ENVS / "requirements.in").read_text().split("# tests and checks")
     return [
-        [line for line in part.split() if re.fullmatch(r"[a-z0-9-]+", line)]
+        re.findall(r"^[a-z0-9-]+", part, re.M)
         for part in (re.sub("#.*", "", runs), re.sub("#.*", "", tests))
     ]
 
