@@ -16,22 +16,28 @@ def evaluate(
     records: Sequence[str],
     splits: Sequence[str],
     tracks: Sequence[str],
+    clusterings: Sequence[Mapping],
+    clusters: Sequence[str],
     published: Sequence[Mapping],
     confidence: float,
     resamples: int,
     seed: int,
     folder: str | Path,
 ) -> None:
-    """Write the tables metrics, confusion, guesses, published and runs, as parquet and CSV.
+    """Write the tables of `evaluate_study`, as parquet and CSV.
 
     Parameters
     ----------
     runs : sequence of mappings
-        run, split, model, features, variants, test_variant, kind, method, and a reason where the
-        run was skipped
+        run, split, model, features, variants, test_variant, kind, method, task, and a reason where
+        the run was skipped
     predictions, records, splits, tracks : sequence of str
         for each run without a reason, in the order of `runs`: its predictions.parquet and run.json,
         the table of its split, the tracks table of its dataset
+    clusterings : sequence of mappings
+        clustering, and the split whose labels it clusters
+    clusters : sequence of str
+        their tables, in the same order
     published : sequence of mappings
         figures from the literature, as in the study
     confidence, resamples, seed
@@ -47,8 +53,14 @@ def evaluate(
             done, predictions, records, splits, tracks, strict=True
         )
     ]
+    named = [(entry["clustering"], entry["split"]) for entry in clusterings]
     tables = evaluate_study(
-        described, published, confidence=confidence, resamples=resamples, seed=seed
+        described,
+        published,
+        dict(zip(named, clusters, strict=True)),
+        confidence=confidence,
+        resamples=resamples,
+        seed=seed,
     )
     write_tables(tables, folder)
 
@@ -62,6 +74,8 @@ if __name__ == "__main__":
             records=snakemake.input.records,
             splits=snakemake.input.splits,
             tracks=snakemake.input.tracks,
+            clusterings=snakemake.params.clusterings,
+            clusters=snakemake.input.clusters,
             published=snakemake.params.published,
             confidence=snakemake.params.statistics["confidence"],
             resamples=snakemake.params.statistics["resamples"],

@@ -9,53 +9,19 @@ from genreflow.report.material import read_material
 from genreflow.report.page import render
 
 
-def write_report(
-    *,
-    study: dict,
-    metrics: str,
-    confusion: str,
-    guesses: str,
-    published: str,
-    runs: str,
-    splits: dict[str, str],
-    tracks: dict[str, str],
-    examples: dict[str, str],
-    run_files: list[str],
-    html: str,
-    figures: str,
-) -> None:
+def write_report(*, html: str, figures: str, **inputs) -> None:
     """Write the page and the figures.
 
     Parameters
     ----------
-    study : dict
-        the study's settings, as run; and `titles` of the runs' models, title and citation of
-        `datasets`
-    metrics, confusion, guesses, published, runs : str
-        paths of the evaluation tables
-    splits : dict of str to str
-        path of the table of each split, by the split's name
-    tracks, examples : dict of str to str
-        paths of the tracks table and of the examples, by the dataset's name
-    run_files : list of str
-        paths of the run.json files
     html : str
         the file to write
     figures : str
         the folder to write the figures into
+    inputs
+        settings and paths, as `genreflow.report.material.read_material` takes them
     """
-    material = read_material(
-        study=study,
-        metrics=metrics,
-        confusion=confusion,
-        guesses=guesses,
-        published=published,
-        runs=runs,
-        splits=splits,
-        tracks=tracks,
-        examples=examples,
-        run_files=run_files,
-    )
+    material = read_material(**inputs)
     Path(html).write_text(render(material), encoding="utf-8")
     write_figures(material, figures)
 
@@ -63,17 +29,30 @@ def write_report(
 if __name__ == "__main__":
     log_to(snakemake.log[0])
     with made_by(snakemake.params.code, __file__):
+        given, params = snakemake.input, snakemake.params
+        pairs = [(split, run) for run, split in params.done]
+        explained = [(split, run) for run, split in params.explained]
+        explored = [tuple(pair) for pair in params.explored]
         write_report(
-            study=snakemake.params.study,
-            metrics=snakemake.input.metrics,
-            confusion=snakemake.input.confusion,
-            guesses=snakemake.input.guesses,
-            published=snakemake.input.published,
-            runs=snakemake.input.runs,
-            splits=dict(zip(snakemake.params.splits, snakemake.input.splits, strict=True)),
-            tracks=dict(zip(snakemake.params.datasets, snakemake.input.tracks, strict=True)),
-            examples=dict(zip(snakemake.params.datasets, snakemake.input.examples, strict=True)),
-            run_files=list(snakemake.input.run_files),
+            study=params.study,
+            metrics=given.metrics,
+            confusion=given.confusion,
+            label_confusion=given.label_confusion,
+            guesses=given.guesses,
+            published=given.published,
+            runs=given.runs,
+            closeness=given.closeness,
+            clusters=given.clusters,
+            agreement=given.agreement,
+            splits=dict(zip(params.splits, given.splits, strict=True)),
+            tracks=dict(zip(params.datasets, given.tracks, strict=True)),
+            examples=dict(zip(params.audio, given.examples, strict=True)),
+            run_files=list(given.run_files),
+            histories=dict(zip(pairs, given.histories, strict=True)),
+            explained=dict(
+                zip(explained, zip(*[iter(given.explained)] * 2, strict=True), strict=True)
+            ),
+            explored=dict(zip(explored, given.explored, strict=True)),
             html=snakemake.output.html,
             figures=snakemake.output.figures,
         )

@@ -14,7 +14,6 @@ def split(
     path_to_tracks: str,
     settings: Mapping[str, Any],
     min_seconds: float,
-    task: str,
     path_to_split: str,
 ) -> None:
     """Write a split.
@@ -27,14 +26,10 @@ def split(
         the split's part of the study
     min_seconds : number >= 0 [s]
         what the feature sets of the study need
-    task : str
-        the study's
     path_to_split : str
         the parquet file to write
     """
-    table = make_split(
-        pl.read_parquet(path_to_tracks), settings, min_seconds=min_seconds, task=task
-    )
+    table = make_split(pl.read_parquet(path_to_tracks), settings, min_seconds=min_seconds)
     table.write_parquet(path_to_split)
 
 
@@ -45,6 +40,5 @@ if __name__ == "__main__":
             path_to_tracks=snakemake.input.tracks,
             settings=snakemake.params.settings,
             min_seconds=snakemake.params.min_seconds,
-            task=snakemake.params.task,
             path_to_split=snakemake.output[0],
         )

@@ -39,9 +39,12 @@ if __name__ == "__main__":
             model=snakemake.params.model,
             run=snakemake.wildcards.run,
             seed=snakemake.params.seed,
-            task=snakemake.params.task,
             provenance=snakemake.params.provenance,
+            preparation=snakemake.params.preparation,
+            thresholds=snakemake.params.thresholds,
             predictions=snakemake.output.predictions,
             models=snakemake.output.model,
+            history=snakemake.output.history,
             record=snakemake.output.run,
+            checkpoints=snakemake.params.checkpoints,
         )

@@ -32,7 +32,7 @@ def add_artist_key(tracks: pl.DataFrame) -> pl.DataFrame:
 
 
 def artist_groups(rows: pl.DataFrame) -> pl.DataFrame:
-    """Whom to keep on one side: the artist, or the track itself where nobody knows the artist.
+    """Whom to keep on one side: the artist, or the recording where nobody knows the artist.
 
     A copy tells the artist of the track that counts, and a recording that stands under several
     artists makes one group of all their tracks.
@@ -57,10 +57,15 @@ def artist_groups(rows: pl.DataFrame) -> pl.DataFrame:
         .agg(artists=pl.col("artist_key").unique().sort())
     )
     heads = _merge(artists.filter(pl.col("artists").list.len() > 1)["artists"])
-    names = counted.join(artists, on="digest", how="left", maintain_order="left")
+    recordings = counted.group_by("digest").agg(first=pl.col("track_id").min())
+    names = (
+        counted.join(artists, on="digest", how="left", maintain_order="left")
+        .join(recordings, on="digest", how="left", maintain_order="left")
+        .select(pl.coalesce("first", "track_id"), "artists")
+    )
     groups = [
-        f"artist {heads.get(known[0], known[0])}" if known is not None else f"track {track}"
-        for track, known in names.select("track_id", "artists").iter_rows()
+        f"artist {heads.get(known[0], known[0])}" if known is not None else f"track {first}"
+        for first, known in names.iter_rows()
     ]
     return counted.select("track_id", group=pl.Series(groups, dtype=pl.String))
 

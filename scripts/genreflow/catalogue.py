@@ -1,24 +1,19 @@
 """The catalogue: which tracks a dataset has, and which batch each is worked on in.
 
 The folder is listed (no file is opened) and compared with the newest snapshot. New and changed
-files go into new batches, all others stay where they are. Snapshots and batches are named by their
-content and never change once written, so whoever holds a snapshot's name sees the same tracks
-whatever happens meanwhile, and two processes that refresh at once write the same files:
+files go into new batches, all others stay where they are. Batches are named by their content and
+never change once written, as snapshots are (see `genreflow.snapshots`):
 
 ::
 
-    newest                       name of the newest snapshot; the one file that is ever replaced
     snapshots/{digest}.parquet   track_id, size, mtime_ns, batch, labels, artist, title, given_*
-    snapshots/{digest}.batches   the batches of its tracks, one a line
     batches/{batch}.csv          track_id, size, mtime_ns
 """
 
 import csv
-import hashlib
 import io
 import json
 import os
-import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -27,6 +22,7 @@ from genreflow.datasets import Dataset
 from genreflow.datasets.labels import Sheet, label_tracks, read_sheet
 from genreflow.datasets.names import decode_path, encode_path
 from genreflow.errors import GenreflowError
+from genreflow.snapshots import digest_of, loss, newest_snapshot, write_once, write_snapshot
 
 # Those that no decoder here reads are listed all the same, so that they are not silently left out.
 SUFFIXES = tuple(
@@ -36,7 +32,6 @@ SUFFIXES = tuple(
         *("m4a", "aac", "wma", "webm", "mp4"),
     )
 )
-DIGITS = 16
 
 
 class File(NamedTuple):
@@ -107,7 +102,7 @@ def refresh(
     files = list_files(dataset.root, named=sheet.files)
     removed = len(known.keys() - files.keys())
     if removed > len(known) / 2 and not accept_loss:
-        raise _loss(f"{removed} of the {len(known)} known tracks in {dataset.root} are gone")
+        raise loss(f"{removed} of the {len(known)} known tracks in {dataset.root} are gone")
     _check_files(dataset, files, sheet)
 
     batch_of, new_batches = _assign(files, known, batch_size)
@@ -118,15 +113,12 @@ def refresh(
         "mtime_ns": [files[t].mtime_ns if t in files else None for t in tracks],
         "batch": [batch_of.get(t) for t in tracks],
     } | label_tracks(dataset, sheet, tracks)
-    digest = _digest(json.dumps(columns, separators=(",", ":")).encode())
+    digest = digest_of(json.dumps(columns, separators=(",", ":")).encode())
     batches = tuple(sorted(set(batch_of.values())))
     for batch, lines in new_batches.items():
-        _write_once(folder / "batches" / f"{batch}.csv", lines)
+        write_once(folder / "batches" / f"{batch}.csv", lines)
     if digest != newest:
-        snapshots = folder / "snapshots"
-        _write_once(snapshots / f"{digest}.batches", "".join(f"{b}\n" for b in batches).encode())
-        _write_once(snapshots / f"{digest}.parquet", _parquet(columns))
-        _write(folder / "newest", f"{digest}\n".encode())
+        write_snapshot(folder, digest, batches, _parquet(columns))
     return Snapshot(
         digest=digest,
         batches=batches,
@@ -135,39 +127,6 @@ def refresh(
         removed=removed,
         changed=sum(known[t].file != files[t] for t in files.keys() & known.keys()),
     )
-
-
-def newest_snapshot(folder: Path) -> str | None:
-    """Name of the newest snapshot, or None where there is none."""
-    try:
-        digest = (folder / "newest").read_text(encoding="utf-8").strip()
-    except FileNotFoundError:
-        return None
-    written = (folder / "snapshots" / f"{digest}.{kind}" for kind in ("batches", "parquet"))
-    return digest if all(path.is_file() for path in written) else None
-
-
-def read_batches(folder: Path, digest: str) -> tuple[str, ...]:
-    """Batches of a snapshot.
-
-    Parameters
-    ----------
-    folder : Path
-        the catalogue
-    digest : str
-
-    Raises
-    ------
-    GenreflowError
-        where there is no such snapshot
-    """
-    path = Path(folder) / "snapshots" / f"{digest}.batches"
-    try:
-        return tuple(path.read_text(encoding="utf-8").splitlines())
-    except FileNotFoundError:
-        raise GenreflowError(
-            f"{path} is gone, which a run in progress needs; start the run again"
-        ) from None
 
 
 def list_files(root: Path, *, named: Iterable[str] = ()) -> dict[str, File]:
@@ -286,16 +245,9 @@ def _check_root(dataset: Dataset, *, known: int, accept_loss: bool) -> None:
             f"results/datasets/{dataset.name} and run the workflow again"
         )
     if known and not accept_loss:
-        raise _loss(f"{root} {state}, and the catalogue knows {known} tracks in it")
+        raise loss(f"{root} {state}, and the catalogue knows {known} tracks in it")
     raise GenreflowError(
         f"{root} {state}: put or link the audio there, or change root in {dataset.file}"
-    )
-
-
-def _loss(what: str) -> GenreflowError:
-    return GenreflowError(
-        f"{what}. An unmounted disk? Mount it and run again. If they are gone for good, run once "
-        "with `--config accept_loss=True`."
     )
 
 
@@ -323,7 +275,7 @@ def _assign(
     for start in range(0, len(fresh), batch_size):
         tracks = fresh[start : start + batch_size]
         lines = _batch_lines(tracks, files)
-        batch = _digest(lines)
+        batch = digest_of(lines)
         new_batches[batch] = lines
         batch_of |= dict.fromkeys(tracks, batch)
     return batch_of, new_batches
@@ -345,25 +297,3 @@ def _parquet(columns: Mapping[str, list]) -> bytes:
     file = io.BytesIO()
     pl.DataFrame(columns, schema=schema).write_parquet(file)
     return file.getvalue()
-
-
-def _digest(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()[:DIGITS]
-
-
-def _write_once(path: Path, content: bytes) -> None:
-    """Write a file that is named by its content, so that what is there already is right."""
-    if not path.exists():
-        _write(path, content)
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Write a file so that nobody ever sees a part of it."""
-    part = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_bytes(content)
-        part.replace(path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise GenreflowError(f"{path} cannot be written: {error.strerror}") from None

@@ -7,37 +7,21 @@ the key and the closest name that is known.
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 from genreflow import importing
 from genreflow.audio.settings import DecodeSettings
-from genreflow.datasets import gtzan
-from genreflow.errors import GenreflowError, closest
+from genreflow.errors import GenreflowError, require_known
 from genreflow.models.check import check_model, check_parameters
+from genreflow.protocol import check_lists, read_clusterings, read_splits
+from genreflow.schema import SHIPPED, check, check_file, read_part, schema_of
 from genreflow.variants.names import ORIGINAL, parse
-
-SHIPPED = Path(__file__).parents[2]
-
-# Lists that published formats of `lists` bring along.
-LISTS = {"gtzan": tuple(gtzan.SPLITS)}
 
 # Keys of a study that change how it is worked on, and nothing in its results.
 HANDLING = ("accept_loss", "batch_size", "keep_audio")
-
-# Keys of a split beside `method` and `dataset`, by method.
-SPLIT_KEYS = {
-    "fixed": ("test", "validation", "group", "seed"),
-    "stratified": ("test", "validation", "repeats", "seed"),
-    "stratified_kfold": ("folds", "validation", "repeats", "seed"),
-    "group": ("test", "validation", "repeats", "seed"),
-    "stratified_group_kfold": ("folds", "validation", "repeats", "seed"),
-    "given": ("list", "merge_validation"),
-    "published": ("test", "stratify", "seed"),
-}
 
 
 @dataclass(frozen=True)
@@ -48,14 +32,15 @@ class Study:
     ----------
     settings : dict
         the study itself
-    datasets, models, features : dict[str, dict]
-        what it names
+    datasets, models, features, clusterings : dict[str, dict]
+        what it names; models by run
     """
 
     settings: dict[str, Any]
     datasets: dict[str, dict] = field(default_factory=dict)
     models: dict[str, dict] = field(default_factory=dict)
     features: dict[str, dict] = field(default_factory=dict)
+    clusterings: dict[str, dict] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -85,6 +70,10 @@ class Study:
             for split in spec.get("splits", self.settings["splits"])
         ]
 
+    def table_set(self, dataset: str) -> str | None:
+        """Name of the feature set that a dataset's table gives; None for a dataset of audio."""
+        return _table_set(self.datasets[dataset])
+
     def described_as(self, dataset: str) -> list[tuple[str, str]]:
         """All (feature set, variant) of a dataset that its runs need, or the study asks for."""
         needed = [(features, ORIGINAL) for features in self.settings["features"]]
@@ -93,7 +82,27 @@ class Study:
                 spec = self.settings["runs"][run]
                 variants = [ORIGINAL, *spec["variants"], spec.get("test_variant", ORIGINAL)]
                 needed += [(spec["features"], variant) for variant in variants]
+        for clustering, split in self.clustered():
+            if self.dataset_of(split) == dataset:
+                needed.append((self.features_of_clusters(clustering, split), ORIGINAL))
+        if given := self.table_set(dataset):
+            return [(given, ORIGINAL)]
         return list(dict.fromkeys(needed))
+
+    def clustered(self) -> list[tuple[str, str]]:
+        """All (clustering, split) whose clusters are labels of another split."""
+        made = self.settings["splits"].values()
+        pairs = [(s["clustering"], s["of"]) for s in made if s["method"] == "clusters"]
+        return list(dict.fromkeys(pairs))
+
+    def explained(self) -> list[tuple[str, str]]:
+        """All (run, split) whose models are explained."""
+        return [(entry["run"], entry["split"]) for entry in self.settings["explain"]]
+
+    def features_of_clusters(self, clustering: str, split: str) -> str:
+        """Name of the feature set by which a clustering compares labels."""
+        wished = self.clusterings[clustering].get("features")
+        return wished or self.table_set(self.dataset_of(split)) or ""
 
 
 def read_study(config: Mapping[str, Any], *, source: str, folder: Path = Path()) -> Study:
@@ -117,170 +126,82 @@ def read_study(config: Mapping[str, Any], *, source: str, folder: Path = Path())
     GenreflowError
         where a key, type, name or path is wrong
     """
-    settings = check(config, _schema("study"), source)
+    settings = check(config, schema_of("study"), source)
     settings.setdefault("title", settings["study"])
-    features = _read_features(folder)
-    for name, split in settings["splits"].items():
-        written = config["splits"][name]
-        _check_split(split, written, f"{source}: splits.{name}")
-        settings["splits"][name] = _limited_split(split, settings)
-    for name, run in settings["runs"].items():
-        _known(run["features"], features, f"{source}: runs.{name}.features", "feature sets")
-        _check_run(run, features, f"{source}: runs.{name}")
-        for split in run.get("splits", ()):
-            _known(split, settings["splits"], f"{source}: runs.{name}.splits", "splits")
-    for number, entry in enumerate(settings["published"]):
-        _known(entry["run"], settings["runs"], f"{source}: published.{number}.run", "runs")
-        _known(entry["split"], settings["splits"], f"{source}: published.{number}.split", "splits")
-    for name in settings["features"]:
-        _known(name, features, f"{source}: features", "feature sets")
+    settings["splits"] = read_splits(settings, config, source)
+    splits, runs = settings["splits"], settings["runs"]
+    names = sorted({split["dataset"] for split in splits.values()})
+    datasets = {name: _read_dataset(name, source, folder) for name in names}
+    check_lists(splits, datasets, source)
+    features = _sets_of_tables(datasets) | _read_features(folder)
+    _check_names(settings, features, source)
     statistics, limits = settings["statistics"], settings["limits"]
     statistics["resamples"] = min(statistics["resamples"], limits.get("resamples", 10**9))
-    datasets = sorted({split["dataset"] for split in settings["splits"].values()})
-    used = [*(run["features"] for run in settings["runs"].values()), *settings["features"]]
+    used = [*(run["features"] for run in runs.values()), *settings["features"]]
     for name in used:
-        _check_features(features[name], f"config/features.yaml: {name}")
-    read = {name: _read_dataset(name, source, folder) for name in datasets}
-    for name, split in settings["splits"].items():
-        if "list" in split:
-            lists = _lists_of(read[split["dataset"]])
-            _known(split["list"], lists, f"{source}: splits.{name}.list", "dataset's lists")
-    return Study(
+        if "function" in features[name]:
+            _check_features(features[name], f"config/features.yaml: {name}")
+    study = Study(
         settings=settings,
-        datasets=read,
+        datasets=datasets,
         models={
             name: _model_of(run, f"{source}: runs.{name}", limits, folder)
-            for name, run in settings["runs"].items()
+            for name, run in runs.items()
         },
         features={name: features[name] for name in used},
+        clusterings=read_clusterings(settings["clusterings"], source, folder),
     )
+    for run, split in study.pairs():
+        _check_given(study, split, runs[run]["features"], f"{source}: runs.{run}")
+    _check_variants(study, source)
+    _check_clustered(study, source)
+    return study
 
 
-def check(value: Mapping[str, Any], schema: Mapping[str, Any], source: str) -> dict[str, Any]:
-    """Check a config against a JSON schema, and fill in the schema's defaults.
-
-    Parameters
-    ----------
-    value, schema : mapping
-    source : str
-        the file, for error messages
-
-    Returns
-    -------
-    dict
-        a deep copy with defaults
-
-    Raises
-    ------
-    GenreflowError
-        naming file, key, and the closest valid name
-    """
-    if not isinstance(value, Mapping):
-        raise GenreflowError(f"{source}: expected keys and values, found {_kind(value)}")
-    from jsonschema import Draft202012Validator
-
-    plain = _plain(value)
-    errors = sorted(
-        Draft202012Validator(schema).iter_errors(plain), key=lambda e: list(map(str, e.path))
-    )
-    if errors:
-        lines = dict.fromkeys(f"{source}: {_explain(error)}" for error in errors)
-        raise GenreflowError("\n".join(lines))
-    return _with_defaults(plain, schema)
-
-
-def _explain(error) -> str:
-    where = ".".join(str(part) for part in error.absolute_path)
-    prefix = f"{where}: " if where else ""
-    if error.validator == "additionalProperties":
-        known = list(error.schema.get("properties", ()))
-        extra = [key for key in error.instance if key not in known]
-        return "; ".join(f"{prefix}unknown key {key!r}{closest(key, known)}" for key in extra)
-    if error.validator == "required":
-        missing = [key for key in error.validator_value if key not in error.instance]
-        return f"{prefix}missing {' and '.join(map(repr, missing))}"
-    if error.validator == "enum":
-        near = closest(error.instance, error.validator_value)
-        return f"{prefix}{error.instance!r} is not known{near}"
-    if error.validator == "type":
-        expected = error.validator_value
-        expected = " or ".join(expected) if isinstance(expected, list) else expected
-        return f"{prefix}expected {expected}, found {_kind(error.instance)}"
-    return f"{prefix}{error.message}"
-
-
-def _kind(value: Any) -> str:
-    names = {dict: "a mapping", list: "a list", str: "text", type(None): "nothing"}
-    return names.get(type(value), f"a {type(value).__name__}") + f" ({value!r})"
-
-
-def _known(name: str, known: Iterable[str], where: str, what: str) -> None:
-    known = list(known)
-    if name not in known:
-        raise GenreflowError(f"{where}: {name!r} is not one of the {what}{closest(name, known)}")
-
-
-def _check_split(split: Mapping, written: Mapping, where: str) -> None:
-    """Refuse keys that mean nothing to the split's method, and shares that leave nothing."""
-    allowed = ("method", "dataset", *SPLIT_KEYS[split["method"]])
-    for key in written:
-        if key not in allowed:
-            raise GenreflowError(
-                f"{where}: {key!r} means nothing to the method {split['method']!r}; "
-                f"its keys are {', '.join(allowed)}"
-            )
-    if split["method"] == "given" and "list" not in split:
-        raise GenreflowError(f"{where}: the method 'given' needs 'list', the name of the list")
-    if "test" in allowed and split["test"] + split["validation"] >= 1:
-        raise GenreflowError(f"{where}: test and validation leave nothing to train on")
-
-
-def _limited_split(split: Mapping, settings: Mapping) -> dict[str, Any]:
-    """The keys that the method knows, at most as large as the study's limits."""
-    allowed = ("method", "dataset", *SPLIT_KEYS[split["method"]])
-    kept = {"dataset": settings["dataset"]} | {k: v for k, v in split.items() if k in allowed}
-    limits = settings["limits"]
-    return kept | {
-        k: min(kept[k], limits[k]) for k in ("folds", "repeats") if {k} <= kept.keys() & limits
-    }
+def _check_names(settings: Mapping[str, Any], features: Mapping[str, Mapping], source: str) -> None:
+    """Refuse names of runs, splits and feature sets that there are not."""
+    splits, runs = settings["splits"], settings["runs"]
+    for name, run in runs.items():
+        require_known(run["features"], features, f"{source}: runs.{name}.features", "feature sets")
+        _check_run(run, features, f"{source}: runs.{name}")
+        for split in run.get("splits", splits):
+            require_known(split, splits, f"{source}: runs.{name}.splits", "splits")
+    for key in ("published", "explain"):
+        for number, entry in enumerate(settings[key]):
+            where = f"{source}: {key}.{number}"
+            require_known(entry["run"], runs, f"{where}.run", "runs")
+            known = runs[entry["run"]].get("splits", splits)
+            require_known(entry["split"], known, f"{where}.split", f"splits of {entry['run']}")
+    for name in settings["features"]:
+        require_known(name, features, f"{source}: features", "feature sets")
 
 
 def _model_of(run: Mapping, where: str, limits: Mapping, folder: Path) -> dict[str, Any]:
     """The model that a run names, with the run's own hyper-parameters."""
-    model = _read_part("model", run["model"], f"{where}.model", folder)
+    model = read_part("model", run["model"], f"{where}.model", folder)
     model["parameters"] = model["parameters"] | run["parameters"]
     model.setdefault("title", run["model"])
     if "search" in model and "search_iterations" in limits:
         # A random sample of a grid, where the whole would take too long.
         iterations = min(model["search"]["iterations"], limits["search_iterations"])
         model["search"] |= {"method": "randomized", "iterations": iterations}
+    if "epochs" in model["parameters"] and "epochs" in limits:
+        model["parameters"]["epochs"] = min(model["parameters"]["epochs"], limits["epochs"])
     check_model(f"{where}: config/models/{run['model']}.yaml", model)
     return model
 
 
 def _read_dataset(name: str, where: str, folder: Path) -> dict[str, Any]:
     """The dataset of a name, whose audio settings make sense."""
-    dataset = _read_part("dataset", name, f"{where}: dataset", folder)
+    dataset = read_part("dataset", name, f"{where}: dataset", folder)
     if "make" in dataset:
         importing.check(dataset["make"], needed_by=f"config/datasets/{name}.yaml: make")
-    try:
-        DecodeSettings(**dataset["audio"])
-    except GenreflowError as error:
-        raise GenreflowError(f"config/datasets/{name}.yaml: {error}") from None
+    if dataset["kind"] == "audio":
+        try:
+            DecodeSettings(**dataset["audio"])
+        except GenreflowError as error:
+            raise GenreflowError(f"config/datasets/{name}.yaml: {error}") from None
     return dataset
-
-
-def _read_part(kind: str, name: str, where: str, folder: Path) -> dict[str, Any]:
-    """Read and check the file of a dataset or a model."""
-    inside = f"config/{kind}s"
-    for base in (folder, SHIPPED):
-        if (base / inside / f"{name}.yaml").is_file():
-            return _checked(kind, f"{inside}/{name}.yaml", base)
-    known = {p.stem for base in (folder, SHIPPED) for p in (base / inside).glob("*.yaml")}
-    raise GenreflowError(
-        f"{where}: there is no {kind} {name!r}, which would be the file {inside}/{name}.yaml"
-        f"{closest(name, sorted(known))}"
-    )
 
 
 def _read_features(folder: Path) -> dict[str, dict]:
@@ -289,18 +210,18 @@ def _read_features(folder: Path) -> dict[str, dict]:
     sets: dict[str, dict] = {}
     for base in bases.values():
         if (base / "config/features.yaml").is_file():
-            sets |= _checked("features", "config/features.yaml", base)
+            sets |= check_file("features", "config/features.yaml", base)
     return sets
 
 
-def _checked(kind: str, file: str, base: Path) -> dict[str, Any]:
-    return check(read_yaml(base / file), _schema(kind), file)
+def _table_set(dataset: Mapping[str, Any]) -> str | None:
+    return dataset["feature_set"] if dataset["kind"] == "table" else None
 
 
-def _lists_of(dataset: Mapping[str, Any]) -> list[str]:
-    """Names of the lists that give the tracks of a dataset their parts."""
-    published = LISTS.get(dataset.get("lists"), ())
-    return sorted({*dataset.get("columns", {}).get("given", {}), *published})
+def _sets_of_tables(datasets: Mapping[str, Mapping]) -> dict[str, dict]:
+    """The feature sets that tables give and config/features.yaml does not know."""
+    given = filter(None, map(_table_set, datasets.values()))
+    return {name: {"gives": "vector", "min_seconds": 0} for name in given}
 
 
 def _check_run(run: Mapping[str, Any], features: Mapping[str, Mapping], where: str) -> None:
@@ -322,6 +243,48 @@ def _check_run(run: Mapping[str, Any], features: Mapping[str, Mapping], where: s
         )
 
 
+def _check_given(study: Study, split: str, name: str, where: str) -> None:
+    """Refuse a feature set that the dataset of a split cannot give."""
+    dataset = study.dataset_of(split)
+    given = study.table_set(dataset)
+    if given is None and "function" not in study.features[name]:
+        raise GenreflowError(
+            f"{where}: the feature set {name!r} comes from a table, and the dataset {dataset!r} of "
+            f"the split {split!r} is audio; name the run's splits"
+        )
+    if given is not None and name != given:
+        raise GenreflowError(
+            f"{where}: the dataset {dataset!r} of the split {split!r} is a table, which gives the "
+            f"feature set {given!r} and not {name!r}; name the run's splits"
+        )
+
+
+def _check_variants(study: Study, source: str) -> None:
+    """Refuse variants of what is no audio."""
+    for run, split in study.pairs():
+        spec = study.settings["runs"][run]
+        if study.table_set(study.dataset_of(split)) and (
+            spec["variants"] or "test_variant" in spec
+        ):
+            raise GenreflowError(
+                f"{source}: runs.{run}: the split {split!r} is of a table, and variants are "
+                "made of audio; name the run's splits"
+            )
+
+
+def _check_clustered(study: Study, source: str) -> None:
+    """See that every clustering has vectors to compare labels by."""
+    for clustering, split in study.clustered():
+        where = f"{source}: clusterings.{clustering}"
+        name = study.features_of_clusters(clustering, split)
+        if not name:
+            raise GenreflowError(f"{where}: needs 'features', the set to compare labels by")
+        require_known(name, study.features, f"{where}.features", "feature sets of the runs")
+        _check_given(study, split, name, where)
+        if study.features[name]["gives"] != "vector":
+            raise GenreflowError(f"{where}.features: {name!r} gives arrays, not vectors")
+
+
 def _check_features(spec: Mapping[str, Any], where: str) -> None:
     """Refuse a feature set whose function is not there, or whose keys contradict each other."""
     importing.check(spec["function"], needed_by=f"{where}.function")
@@ -335,58 +298,3 @@ def _check_features(spec: Mapping[str, Any], where: str) -> None:
             f"{where}.segment_seconds: no segment would be described; min_seconds is "
             f"{spec['min_seconds']:g}"
         )
-
-
-def read_yaml(path: Path) -> Any:
-    """Read a YAML file as plain data.
-
-    Raises
-    ------
-    GenreflowError
-        where the file is not YAML, or has a key twice; the message names file and line
-    """
-    import yaml
-
-    class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
-        def construct_mapping(self, node, deep=False):
-            keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-            for key in keys:
-                if keys.count(key) > 1:
-                    line = node.start_mark.line + 1
-                    raise GenreflowError(f"{path}, line {line} on: the key {key!r} stands twice")
-            return super().construct_mapping(node, deep)
-
-    try:
-        return yaml.load(path.read_bytes(), Loader=Loader)
-    except yaml.YAMLError as error:
-        raise GenreflowError(f"{path}: not YAML: {error}") from None
-
-
-@cache
-def _schema(kind: str) -> dict[str, Any]:
-    return read_yaml(SHIPPED / "workflow" / "schemas" / f"{kind}.schema.yaml")
-
-
-def _with_defaults(value: Any, schema: Mapping[str, Any]) -> Any:
-    if schema.get("type") == "integer":
-        return int(value)  # 4.0 is an integer to JSON schema
-    if isinstance(value, dict):
-        known, others = schema.get("properties", {}), schema.get("additionalProperties")
-        others = others if isinstance(others, Mapping) else {}
-        filled = {k: _with_defaults(v, known.get(k, others)) for k, v in value.items()}
-        for key, part in known.items():
-            if key not in filled and "default" in part:
-                filled[key] = _with_defaults(_plain(part["default"]), part)
-        return filled
-    if isinstance(value, list):
-        return [_with_defaults(item, schema.get("items", {})) for item in value]
-    return value
-
-
-def _plain(value: Any) -> Any:
-    """A deep copy made of dict, list and scalars."""
-    if isinstance(value, Mapping):
-        return {str(k): _plain(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(v) for v in value]
-    return value

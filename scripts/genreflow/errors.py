@@ -31,3 +31,25 @@ def closest(name: object, known: Iterable[object]) -> str:
     if near:
         return f"; did you mean {near[0]!r}?"
     return f"; known are {', '.join(names)}" if 0 < len(names) <= 20 else ""
+
+
+def require_known(name: str, known: Iterable[str], where: str, what: str) -> None:
+    """Refuse a name that is not known.
+
+    Parameters
+    ----------
+    name : str
+    known : iterable of str
+    where : str
+        file and key, for the message
+    what : str
+        what is known, in the plural
+
+    Raises
+    ------
+    GenreflowError
+        with the closest name that is known
+    """
+    known = list(known)
+    if name not in known:
+        raise GenreflowError(f"{where}: {name!r} is not one of the {what}{closest(name, known)}")

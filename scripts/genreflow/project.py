@@ -10,11 +10,14 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from genreflow.catalogue import newest_snapshot, read_batches, refresh
+from genreflow.catalogue import refresh
+from genreflow.catalogue_table import refresh_table
 from genreflow.config import SHIPPED, Study
 from genreflow.datasets import Dataset
+from genreflow.datasets.layout import TableDataset
 from genreflow.errors import GenreflowError
 from genreflow.provenance import code_digest
+from genreflow.snapshots import newest_snapshot, read_batches
 
 HANDED_OVER = "GENREFLOW_STATE"
 
@@ -43,9 +46,9 @@ class Project:
 
     def dataset(self, name: str) -> Dataset:
         """The dataset of a name."""
-        return Dataset.from_config(
-            name, self.study.datasets[name], lists_folder=_folder(name, "prepare")
-        )
+        settings = self.study.datasets[name]
+        kind = TableDataset if settings["kind"] == "table" else Dataset
+        return kind.from_config(name, settings, lists_folder=_folder(name, "prepare"))
 
     def needs_prepare(self, name: str) -> bool:
         """Whether the workflow itself makes a dataset, or fetches lists for it."""
@@ -107,13 +110,7 @@ class Project:
         snapshots = self._state["snapshots"]
         stamp = self._prepared(name)
         if self.main and self._refreshed.get(name) != stamp:
-            settings = self.study.settings
-            snapshots[name] = refresh(
-                self.dataset(name),
-                _folder(name, "catalogue"),
-                batch_size=settings["batch_size"],
-                accept_loss=settings["accept_loss"],
-            ).digest
+            snapshots[name] = self._refresh(name)
             self._refreshed[name] = stamp
             self._hand_over()
         if name not in snapshots:
@@ -126,6 +123,15 @@ class Project:
     def batches(self, name: str, snapshot: str) -> tuple[str, ...]:
         """Names of the batches that a snapshot uses."""
         return read_batches(_folder(name, "catalogue"), snapshot)
+
+    def _refresh(self, name: str) -> str:
+        """Digest of the newest snapshot, written where the dataset has changed."""
+        dataset, settings = self.dataset(name), self.study.settings
+        folder, accept_loss = _folder(name, "catalogue"), settings["accept_loss"]
+        if isinstance(dataset, TableDataset):
+            return refresh_table(dataset, folder, accept_loss=accept_loss)
+        size = settings["batch_size"]
+        return refresh(dataset, folder, batch_size=size, accept_loss=accept_loss).digest
 
     def _prepared(self, name: str) -> int:
         """When a dataset was last made or fetched [ns]; 0 for never."""

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def limit_threads(number: int) -> Iterator[None]:
-    """Keep BLAS and OpenMP to a number of threads while a block of code runs, and numba for good.
+    """Keep BLAS, OpenMP and torch to a number of threads while a block runs, and numba for good.
 
     Sums depend on it in their last bits, and a job must not take more of the machine than its
     rule asks for.
@@ -24,5 +24,20 @@ def limit_threads(number: int) -> Iterator[None]:
         numba.set_num_threads(min(number, numba.config.NUMBA_NUM_THREADS))
     else:
         os.environ["NUMBA_NUM_THREADS"] = str(number)  # read when numba is imported
-    with threadpool_limits(number):
+    # torch's own BLAS is inside of its library, where threadpoolctl does not find it.
+    with _torch_threads(number), threadpool_limits(number):
         yield
+
+
+@contextmanager
+def _torch_threads(number: int) -> Iterator[None]:
+    torch = sys.modules.get("torch")
+    if torch is None:
+        yield
+        return
+    before = torch.get_num_threads()
+    torch.set_num_threads(number)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

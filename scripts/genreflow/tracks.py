@@ -31,11 +31,7 @@ def build_tracks(
     Returns
     -------
     pl.DataFrame
-        One row per track of the snapshot, sorted by track_id: track_id, batch, labels, artist,
-        title, given_*, status, reason, digest, seconds [s], rate [Hz], channels, format, peak,
-        rms, mean_amplitude, clipped, silent, duplicate_of and conflict.
-        ``duplicate_of`` is the smallest track_id of the usable tracks with the same samples,
-        labelled ones first; ``conflict`` says under which other label the recording stands too.
+        One row per track of the snapshot, as `complete_tracks` gives them
 
     Raises
     ------
@@ -67,7 +63,30 @@ def build_tracks(
     )
     if "tags" in sources:
         rows = _resolve_tags(rows, sources)
-    rows = _add_copies(rows.drop(TAGS).sort("track_id"))
+    return complete_tracks(rows)
+
+
+def complete_tracks(rows: pl.DataFrame) -> pl.DataFrame:
+    """Find who is a copy of whom, and put the columns of the tracks table into their order.
+
+    Parameters
+    ----------
+    rows : pl.DataFrame
+        track_id, batch, labels (null where there are none), artist, title, given_* and the
+        columns of `MEASURED`. Two usable rows of one digest are copies of one recording.
+
+    Returns
+    -------
+    pl.DataFrame
+        Sorted by track_id: track_id, batch, labels, all_labels, artist, title, given_*, status,
+        reason, digest, seconds [s], rate [Hz], channels, format, peak, rms, mean_amplitude,
+        clipped, silent, duplicate_of and conflict.
+        ``all_labels`` are those of all usable copies of the recording, sorted.
+        ``duplicate_of`` is the smallest track_id of the usable copies, labelled ones first;
+        ``conflict`` says under which other label the recording stands too.
+    """
+    given = sorted(name for name in rows.columns if name.startswith("given_"))
+    rows = _add_copies(rows.sort("track_id"))
     log.info(
         "%d tracks: %d quarantined, %d unlabelled, %d copies of another, %d under two labels",
         len(rows),
@@ -76,7 +95,7 @@ def build_tracks(
         rows["duplicate_of"].count(),
         rows["conflict"].count(),
     )
-    order = ["track_id", "batch", "labels", "artist", "title", *given, *MEASURED]
+    order = ["track_id", "batch", "labels", "all_labels", "artist", "title", *given, *MEASURED]
     return rows.select(*order, "duplicate_of", "conflict")
 
 
@@ -162,8 +181,11 @@ def _resolve_tags(rows: pl.DataFrame, sources: Sequence[str]) -> pl.DataFrame:
 
 
 def _add_copies(rows: pl.DataFrame) -> pl.DataFrame:
-    """Add duplicate_of and conflict to rows sorted by track_id."""
+    """Add all_labels, duplicate_of and conflict to rows sorted by track_id."""
     usable = rows.filter(pl.col("status") != "quarantined", pl.col("digest").is_not_null())
+    united = usable.group_by("digest").agg(
+        all_labels=pl.col("labels").explode().drop_nulls().unique().sort()
+    )
     labelled = pl.col("track_id").filter(pl.col("labels").is_not_null())
     chosen = (
         usable.group_by("digest")
@@ -178,6 +200,8 @@ def _add_copies(rows: pl.DataFrame) -> pl.DataFrame:
         .filter(pl.col("track_id") != pl.col("duplicate_of"))
         .select("track_id", "duplicate_of")
     )
-    return rows.join(copies, on="track_id", how="left", maintain_order="left").join(
-        conflicts(usable), on="track_id", how="left", maintain_order="left"
-    )
+    of_copies = usable.select("track_id", "digest").join(united, on="digest").drop("digest")
+    for found in (of_copies, copies, conflicts(usable)):
+        rows = rows.join(found, on="track_id", how="left", maintain_order="left")
+    own = pl.col("labels").list.unique().list.sort()
+    return rows.with_columns(all_labels=_filled(pl.coalesce("all_labels", own)))

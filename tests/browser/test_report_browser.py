@@ -90,11 +90,13 @@ def test_matrix_answers_to_keys_and_controls(report, tmp_path):
         1280,
         """
         const by = (id) => doc.getElementById(id);
-        const press = (key) => doc.querySelector('#matrix svg').dispatchEvent(
+        const press = (key) => doc.querySelector('#matrix .cells').dispatchEvent(
           new KeyboardEvent('keydown', { key, bubbles: true }));
         const change = (id, value) => { by(id).value = value;
           by(id).dispatchEvent(new Event('change')); };
         say('first', by('cell').textContent);
+        doc.querySelector('input[value=name]').click();
+        say('ordered', doc.querySelector('#matrix .rows').textContent.startsWith('<scrip'));
         for (let i = 0; i < 6; i++) { press('ArrowUp'); press('ArrowLeft'); }
         press('ArrowDown'); press('ArrowRight');
         say('cell', by('cell').textContent);
@@ -103,7 +105,7 @@ def test_matrix_answers_to_keys_and_controls(report, tmp_path):
         say('labels', by('labels').tBodies[0].rows.length);
         say('worst', by('worst').children.length);
         change('pick-split', '1'); change('pick-run', '2');
-        say('other', doc.querySelector('#matrix svg').getAttribute('aria-label'));
+        say('other', doc.querySelector('#matrix .cells').getAttribute('aria-label'));
         by('filter').value = 'JAZZ'; by('filter').dispatchEvent(new Event('input'));
         say('left', [...by('labels').tBodies[0].rows].filter((row) => !row.hidden).length);
         const board = doc.querySelector('.board');
@@ -115,7 +117,7 @@ def test_matrix_answers_to_keys_and_controls(report, tmp_path):
         say('hacked', doc.title === 'hacked');
         """,
     )
-    assert " taken for " in said["first"]
+    assert " taken for " in said["first"] and said["ordered"] == "true"
     assert said["cell"].startswith("blues recognised")
     assert int(said["names"]) > 0 and int(said["numbers"]) > 12
     assert said["labels"] == "6" and int(said["worst"]) > 3
@@ -142,3 +144,78 @@ def test_prints(report, tmp_path):
     target = tmp_path / "report.pdf"
     run(report, tmp_path / "profile", f"--print-to-pdf={target}")
     assert target.read_bytes().startswith(b"%PDF")
+
+
+@pytest.fixture(scope="module")
+def table_report(tmp_path_factory) -> Path:
+    from report_tables import make_table_study
+
+    folder = tmp_path_factory.mktemp("table")
+    made = make_table_study(folder, names=[f"genre {at:02d}" for at in range(60)], per_label=25)
+    path = folder / "report.html"
+    path.write_text(render(read_material(study=made.study, **made.paths)), encoding="utf-8")
+    return path
+
+
+def test_large_matrix_grows_and_several_labels_are_counted(table_report, tmp_path):
+    said = probe(
+        table_report,
+        tmp_path,
+        1280,
+        """
+        const by = (id) => doc.getElementById(id);
+        const side = () => Number(doc.querySelector('#matrix .cells').getAttribute('width'));
+        const change = (id, value) => { by(id).value = value;
+          by(id).dispatchEvent(new Event('change')); };
+        const fit = side();
+        say('fits', fit <= by('matrix').clientWidth);
+        by('zoom-in').click(); by('zoom-in').click();
+        say('grown', side() / fit);
+        doc.querySelectorAll('#worst button')[5].click();
+        const [cursor, holder] = [doc.querySelector('#matrix .cursor'), by('matrix')];
+        const [inner, outer] = [cursor, holder].map((each) => each.getBoundingClientRect());
+        say('seen', inner.left > outer.left && inner.right < outer.right
+          && inner.top > outer.top && inner.bottom < outer.bottom);
+        say('named', doc.querySelectorAll('#matrix .on').length);
+        by('zoom-fit').click();
+        say('back', side() === fit);
+        const several = [...by('pick-split').options].findIndex((o) => o.text === 'several');
+        change('pick-split', several);
+        say('matrix', by('one-label').hidden);
+        say('counts', by('counts').tBodies[0].rows.length);
+        say('sets', by('sets').tBodies[0].rows.length);
+        by('filter-counts').value = 'genre 07';
+        by('filter-counts').dispatchEvent(new Event('input'));
+        say('left', [...by('counts').tBodies[0].rows].filter((row) => !row.hidden).length);
+        change('pick-split', 0);
+        say('again', by('one-label').hidden);
+        const labels = doc.querySelector('[data-filters]');
+        labels.value = '03'; labels.dispatchEvent(new Event('input'));
+        const rows = [...by(labels.dataset.filters).tBodies[0].rows];
+        say('filtered', rows.filter((row) => !row.hidden).length);
+        """,
+    )
+    assert said["fits"] == said["seen"] == said["back"] == "true"
+    assert float(said["grown"]) == pytest.approx(1.96, rel=0.02)
+    assert said["named"] == "2"
+    assert said["matrix"] == "true" and said["again"] == "false"
+    assert said["counts"] == "60" and 0 < int(said["sets"]) <= 40
+    assert said["left"] == said["filtered"] == "1"
+
+
+@pytest.mark.parametrize("width", [320, 390, 1280])
+def test_tables_of_features_fit_too(table_report, tmp_path, width):
+    said = probe(
+        table_report,
+        tmp_path,
+        width,
+        """
+        for (const each of doc.querySelectorAll('details')) each.open = true;
+        const wide = [doc.documentElement.scrollWidth];
+        const split = doc.getElementById('pick-split');
+        split.value = 1;
+        split.dispatchEvent(new Event('change'));
+        say('width', Math.max(wide[0], doc.documentElement.scrollWidth));
+        """,
+    )
+    assert int(said["width"]) <= width

@@ -29,6 +29,19 @@ MODELS = {
     "xgboost_tuned": 0.84,
 }
 
+SCHEMA = {
+    "track_id": pl.String,
+    "batch": pl.String,
+    "labels": pl.List(pl.String),
+    "all_labels": pl.List(pl.String),
+    "artist": pl.String,
+    "title": pl.String,
+    "given_fault_filtered": pl.String,
+    **MEASURED,
+    "duplicate_of": pl.String,
+    "conflict": pl.String,
+}
+
 
 @dataclass
 class Made:
@@ -66,7 +79,7 @@ def make_study(
         table.write_parquet(folder / f"{split}.parquet")
         for at, run in enumerate(models):
             skill = MODELS.get(run, 0.3 + 0.02 * at) - (0.2 if split == "artist" and at else 0)
-            guesses = results.guesses(rng, tracks, table, names, max(skill, 0.15), run, split)
+            guesses = results.guesses(rng, table, names, max(skill, 0.15), run, split)
             parts["guesses"].append(guesses)
             parts["confusion"].append(results.confusion(guesses, names, run, split))
             parts["metrics"].append(results.metrics(rng, guesses, names, run, split))
@@ -80,9 +93,11 @@ def make_study(
         pl.concat(tables).write_parquet(paths[name])
     paths["published"] = str(folder / "published.parquet")
     results.published(pl.concat(parts["metrics"])).write_parquet(paths["published"])
+    paths |= results.no_tables(folder)
     paths["splits"] = {name: str(folder / f"{name}.parquet") for name in splits}
     paths["tracks"] = {"mine": str(folder / "tracks.parquet")}
     paths["run_files"] = files
+    paths |= {"histories": {}, "explained": {}, "explored": {}}
     paths["examples"] = {"mine": results.examples(folder, rng, tracks, names)} if examples else {}
     return Made(folder, study, paths)
 
@@ -181,18 +196,11 @@ def _tracks(rng, names: list[str], per_label: int, hostile: bool) -> pl.DataFram
         "duplicate_of": rows[per_label + 2]["track_id"],
     }
     rows += [copy, other, rows[5] | {"track_id": "loose.wav", "labels": None, "digest": "ff"}]
-    schema = {
-        "track_id": pl.String,
-        "batch": pl.String,
-        "labels": pl.List(pl.String),
-        "artist": pl.String,
-        "title": pl.String,
-        "given_fault_filtered": pl.String,
-        **MEASURED,
-        "duplicate_of": pl.String,
-        "conflict": pl.String,
-    }
-    return pl.DataFrame(rows, schema=schema).sort("track_id")
+    for row in rows:
+        row["all_labels"] = row["labels"]
+    for row in (rows[per_label + 2], other):
+        row["all_labels"] = ["blues", "classical"]
+    return pl.DataFrame(rows, schema=SCHEMA).sort("track_id")
 
 
 def _parts(tracks: pl.DataFrame) -> pl.DataFrame:
@@ -221,6 +229,7 @@ def _random(tracks: pl.DataFrame, rng) -> pl.DataFrame:
             pl.Series(np.select([drawn < 0.2, drawn < 0.3], ["test", "validation"], "train")),
         ),
         reason=pl.lit(None, pl.String),
+        labels="labels",
     )
 
 
@@ -236,6 +245,7 @@ def _kfold(tracks: pl.DataFrame) -> pl.DataFrame:
             fold=pl.lit(fold, pl.Int32),
             part=pl.coalesce("forced", pl.Series(np.where(group == fold, "test", "train"))),
             reason=pl.lit(None, pl.String),
+            labels="labels",
         )
         for fold in range(5)
     )

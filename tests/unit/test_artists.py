@@ -108,3 +108,17 @@ def test_groups_do_not_depend_on_the_order_of_the_rows():
     ]
     parts = {row["track_id"]: "duplicate" for row in rows[11:]}
     assert groups_of(rows, parts) == groups_of(rows[::-1], parts)
+
+
+def test_copies_of_unknown_artists_are_one_group_where_each_counts():
+    rows = [
+        {"track_id": "a", "digest": "1"},
+        {"track_id": "b", "digest": "1"},
+        {"track_id": "c", "digest": "2"},
+        {"track_id": "d", "digest": "3"},
+        {"track_id": "e", "digest": "3", "artist": "Ann"},
+        {"track_id": "f", "digest": "3"},
+    ]
+    found = groups_of(rows)
+    assert found["a"] == found["b"] != found["c"]
+    assert found["d"] == found["e"] == found["f"] == "artist ann"

@@ -13,11 +13,12 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from genreflow import catalogue
-from genreflow.catalogue import list_files, newest_snapshot, read_batches, refresh
+from genreflow import catalogue, snapshots
+from genreflow.catalogue import list_files, refresh
 from genreflow.config import SHIPPED
 from genreflow.datasets import Dataset
 from genreflow.errors import GenreflowError
+from genreflow.snapshots import newest_snapshot, read_batches
 
 
 class Collection:
@@ -187,7 +188,7 @@ def test_nothing_is_even_tried_to_be_written(mine, monkeypatch):
     def refuse(path, content):
         raise AssertionError(path)
 
-    monkeypatch.setattr(catalogue, "_write", refuse)
+    monkeypatch.setattr(snapshots, "_write", refuse)
     assert mine.refresh().digest == first.digest
 
 
@@ -384,7 +385,7 @@ def test_two_processes_that_refresh_at_once_do_no_harm(mine):
 
 
 def test_jobs_read_their_batches_without_polars():
-    code = "import genreflow.catalogue, sys; sys.exit('polars' in sys.modules)"
+    code = "import genreflow.catalogue, genreflow.snapshots, sys; sys.exit('polars' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=SHIPPED / "scripts").returncode == 0
 
 

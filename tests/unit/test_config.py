@@ -7,8 +7,9 @@ import pytest
 import yaml
 
 from genreflow.audio.settings import DecodeSettings
-from genreflow.config import SHIPPED, read_study, read_yaml
+from genreflow.config import SHIPPED, read_study
 from genreflow.errors import GenreflowError
+from genreflow.schema import read_yaml
 
 STUDY = {
     "study": "mine",
@@ -44,6 +45,9 @@ def test_defaults_are_filled_in(tmp_path):
     assert study.settings["splits"]["random"] == {
         "method": "stratified",
         "dataset": "gtzan",
+        "task": "single_label",
+        "several": "exclude",
+        "conflicts": "exclude",
         "test": 0.2,
         "validation": 0.0,
         "repeats": 1,

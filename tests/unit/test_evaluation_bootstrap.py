@@ -10,8 +10,10 @@ from genreflow.evaluation.bootstrap import (
     percentile_interval,
     resample,
     t_interval,
+    value_range,
 )
-from genreflow.evaluation.metrics import OVERALL, Scorer
+from genreflow.evaluation.multilabel import MultiLabelScorer
+from genreflow.evaluation.singlelabel import SingleLabelScorer
 
 
 def test_draws_are_with_replacement_and_repeatable():
@@ -22,18 +24,20 @@ def test_draws_are_with_replacement_and_repeatable():
     assert (draws != draw(30, 500, seed=4)).any()
 
 
-def test_blocks_change_nothing(monkeypatch):
+@pytest.mark.parametrize("make_scorer", [SingleLabelScorer, MultiLabelScorer])
+def test_blocks_change_nothing(monkeypatch, make_scorer):
     rng = np.random.default_rng(0)
-    scorer = Scorer(rng.integers(4, size=50), rng.dirichlet(np.ones(4), size=50))
+    truth, guess = np.eye(4, dtype=bool)[rng.integers(4, size=(2, 50))]
+    scorer = make_scorer(truth, guess, rng.dirichlet(np.ones(4), size=50))
     members, draws = rng.integers(9, size=50), draw(9, 200, seed=0)
     whole = resample(scorer, members, draws)
     monkeypatch.setattr(bootstrap, "BLOCK", 1)
     parts = resample(scorer, members, draws)
-    for name in OVERALL:
-        np.testing.assert_allclose(parts.overall[name], whole.overall[name], rtol=1e-14)
+    for name, values in whole.overall.items():
+        np.testing.assert_allclose(parts.overall[name], values, rtol=1e-14)
     for name, values in whole.classes.items():
         assert values.shape == (4, 200)
-        np.testing.assert_array_equal(parts.classes[name], values)
+        np.testing.assert_allclose(parts.classes[name], values, rtol=1e-14)
 
 
 def test_undefined_resamples_are_left_out():
@@ -52,6 +56,11 @@ def test_t_interval_is_scipys():
     assert np.isnan(t_interval(np.array([0.5]), 0.95)).all()
 
 
+def test_range_is_that_of_the_folds_that_have_a_value():
+    assert value_range(np.array([0.7, np.nan, 0.65, 0.8])) == (0.65, 0.8)
+    assert np.isnan(value_range(np.array([0.5, np.nan]))).all()
+
+
 def test_published_five_fold_interval():
     """Mean and standard deviation as published give the published interval."""
     values = np.array([-1.5, -0.5, 0, 0.5, 1.5])
@@ -68,7 +77,8 @@ def test_intervals_cover_the_truth_when_artists_are_drawn():
         ease = rng.beta(2, 1, size=n_artists)
         hit = rng.random((n_artists, size)) < ease[:, np.newaxis]
         scores = np.column_stack([hit.ravel(), ~hit.ravel()]).astype(float)
-        scorer = Scorer(np.zeros(hit.size, dtype=int), scores)
+        marks = np.tile([True, False], (hit.size, 1))
+        scorer = SingleLabelScorer(marks, scores == 1, scores)
         for members, covered in (
             (np.repeat(np.arange(n_artists), size), by_artist),
             (np.arange(hit.size), by_track),

@@ -1,97 +1,21 @@
 """From the files of the runs to the tables of a study."""
 
-import json
-
 import numpy as np
 import polars as pl
 import pytest
+from evaluation_fixtures import LABELS, Corpus, clusters_of, overall
 from sklearn import metrics as oracle
 
 from evaluate import evaluate
-from genreflow.config import SHIPPED, read_yaml
 from genreflow.errors import GenreflowError
-from genreflow.evaluation.metrics import OVERALL, PER_CLASS
+from genreflow.evaluation.names import OVERALL, PER_CLASS, RANKING, ranking_metric
 from genreflow.evaluation.study import Run, evaluate_study
-
-LABELS = ["blues", "jazz", "rock"]
-
-
-class Corpus:
-    """A small study: 60 tracks of 12 artists, two folds in each of two repeats."""
-
-    def __init__(self, folder, folds=2, repeats=2, n=60):
-        self.folder, self.n = folder, n
-        self.rng = np.random.default_rng(0)
-        self.ids = [f"{i:03d}.wav" for i in range(n)]
-        self.truth = np.arange(n) % 3
-        artists = [f"Artist {i % 12}" if i % 7 else None for i in range(n)]
-        columns = {"track_id": self.ids, "artist": artists, "digest": self.ids}
-        pl.DataFrame(columns).write_parquet(folder / "tracks")
-        rows = []
-        for repeat in range(repeats):
-            side = self.rng.permutation(n) % (folds + 1)
-            parts = {folds: "validation"}
-            for fold in range(folds):
-                rows += [
-                    (track, repeat, fold, "test" if s == fold else parts.get(s, "train"), None)
-                    for track, s in zip(self.ids, side, strict=True)
-                ]
-        schema = ["track_id", "repeat", "fold", "part", "reason"]
-        self.split = pl.DataFrame(rows, schema=schema, orient="row").cast(
-            {"repeat": pl.Int32, "fold": pl.Int32, "reason": pl.String}
-        )
-        self.split.write_parquet(folder / "split")
-
-    def predict(self, skill: float) -> pl.DataFrame:
-        keys = self.split.filter(pl.col("part").is_in(["test", "validation"]))
-        keys = keys.select("track_id", "repeat", "fold", "part").sort(
-            "repeat", "fold", "part", "track_id"
-        )
-        truth = np.array([self.truth[int(track[:3])] for track in keys["track_id"]])
-        scores = self.rng.dirichlet(np.ones(3), size=len(truth))
-        scores[np.arange(len(truth)), truth] += skill
-        scores /= scores.sum(axis=1, keepdims=True)
-        return keys[np.repeat(np.arange(len(truth)), 3)].with_columns(
-            target=pl.Series(LABELS * len(truth)),
-            truth=pl.Series(np.eye(3)[truth].ravel()),
-            score=pl.Series(scores.ravel()),
-        )
-
-    def write(self, name: str, predictions: pl.DataFrame, split="random") -> Run:
-        predictions.write_parquet(self.folder / f"{name}.parquet")
-        record = {
-            "folds": [{"train_tracks": 20}, {"train_tracks": 23}],
-            "seconds": 1.5,
-            "peak_memory_mb": 100.0,
-        }
-        (self.folder / "run.json").write_text(json.dumps(record))
-        return Run(
-            run=name,
-            split=split,
-            model="random_forest",
-            features="summary",
-            kind="exact",
-            method="stratified_kfold",
-            predictions=str(self.folder / f"{name}.parquet"),
-            record=str(self.folder / "run.json"),
-            split_table=str(self.folder / "split"),
-            tracks=str(self.folder / "tracks"),
-        )
+from genreflow.schema import schema_of
 
 
 @pytest.fixture
 def corpus(tmp_path):
     return Corpus(tmp_path)
-
-
-def overall(tables, run, metric, part="test"):
-    table = tables["metrics"].filter(
-        pl.col("run") == run,
-        pl.col("metric") == metric,
-        pl.col("part") == part,
-        pl.col("target").is_null(),
-    )
-    return table.row(0, named=True)
 
 
 def test_figures_are_those_of_the_pooled_predictions(corpus):
@@ -123,12 +47,16 @@ def test_figures_are_those_of_the_pooled_predictions(corpus):
         assert row["folds"] == 4
         assert row["fold_mean"] == pytest.approx(np.mean(folds), abs=1e-12)
         assert row["fold_std"] == pytest.approx(np.std(folds, ddof=1), abs=1e-12)
+        assert row["fold_min"] == pytest.approx(min(folds), abs=1e-12)
+        assert row["fold_max"] == pytest.approx(max(folds), abs=1e-12)
 
 
 def test_metrics_has_every_row_and_counts_tracks_and_artists_once(corpus):
     tables = evaluate_study([corpus.write("forest", corpus.predict(0.3))], resamples=100)
     metrics = tables["metrics"]
-    assert metrics.height == 2 * (len(OVERALL) + len(LABELS) * len(PER_CLASS))
+    assert metrics.height == 2 * (
+        len(OVERALL["single_label"]) + len(LABELS) * len(PER_CLASS["single_label"])
+    )
     row = overall(tables, "forest", "accuracy")
     tested = corpus.split.filter(pl.col("part") == "test")["track_id"].unique()
     assert row["tracks"] == row["support"] == len(tested) < 80
@@ -157,7 +85,12 @@ def test_artists_are_drawn_as_splits_keep_them_together(corpus):
         }
     )
     pl.concat([tracks, copies]).write_parquet(run.tracks)
-    aside = copies.select("track_id", part=pl.lit("duplicate"), reason=pl.lit("a copy"))
+    aside = copies.select(
+        "track_id",
+        part=pl.lit("duplicate"),
+        reason=pl.lit("a copy"),
+        labels=pl.lit(None, dtype=pl.List(pl.String)),
+    )
     folds = corpus.split.select("repeat", "fold").unique()
     aside = aside.join(folds, how="cross").select(corpus.split.columns)
     pl.concat([corpus.split, aside]).write_parquet(run.split_table)
@@ -228,15 +161,15 @@ def test_class_that_one_run_does_not_know_scores_zero(corpus):
 def test_one_fold_and_one_artist_leave_nulls(tmp_path):
     corpus = Corpus(tmp_path, folds=1, repeats=1)
     tracks = pl.read_parquet(tmp_path / "tracks")
-    labels = pl.Series(corpus.truth)
     tracks = tracks.with_columns(
-        artist=pl.when(labels == 0).then(pl.lit("X")).otherwise(pl.lit(None))
+        artist=pl.when(pl.Series(corpus.truth[:, 0])).then(pl.lit("X")).otherwise(pl.lit(None))
     )
     tracks.write_parquet(tmp_path / "tracks")
     metrics = evaluate_study([corpus.write("forest", corpus.predict(0.3))], resamples=100)[
         "metrics"
     ]
-    assert metrics["fold_mean"].is_null().all() and metrics["fold_low"].is_null().all()
+    for column in ("fold_mean", "fold_low", "fold_min", "fold_max"):
+        assert metrics[column].is_null().all()
     blues = metrics.filter(pl.col("target") == "blues")
     assert blues["value"].is_not_null().all()
     assert blues["low"].is_null().all() and (blues["clusters"] == 1).all()
@@ -254,7 +187,7 @@ def test_runs_of_a_split_share_their_draws(corpus):
 def test_published_stands_beside_measured(corpus):
     entry = {"split": "random", "metric": "accuracy", "value": 0.755, "source": "a paper"}
     published = [
-        {"run": "zebra", **entry, "protocol": "80/20", "same_protocol": True},
+        {"run": "zebra", **entry, "protocol": "80/20", "same_protocol": True, "note": "9 genres"},
         {"run": "forest", **entry},
     ]
     skipped = Run("zebra", "random", "m", "f", "exact", "stratified", reason="no data")
@@ -263,6 +196,7 @@ def test_published_stands_beside_measured(corpus):
     )
     zebra, forest = tables["published"].iter_rows(named=True)
     assert zebra["run"] == "zebra" and zebra["same_protocol"] and zebra["measured"] is None
+    assert (zebra["note"], forest["note"]) == ("9 genres", "")
     measured = overall(tables, "forest", "accuracy")
     assert (forest["published"], forest["measured"], forest["low"], forest["high"]) == (
         0.755,
@@ -283,6 +217,10 @@ def test_published_stands_beside_measured(corpus):
         (lambda f: f.with_columns(pl.col("score") * 1.00001), "scores that do not sum to 1"),
         (lambda f: f.with_columns(score=float("nan")), "scores that do not sum to 1"),
         (lambda f: f.with_columns(truth=1.0), "exactly one true label"),
+        (
+            lambda f: f.with_columns(truth=(pl.col("target") == "rock").cast(pl.Float64)),
+            "has other labels in its split",
+        ),
         (lambda f: f.with_columns(part=pl.lit("test")), "do not belong together"),
         (lambda f: f.filter(pl.col("part") != "test"), "no test track was predicted"),
     ],
@@ -295,11 +233,33 @@ def test_wrong_predictions_are_refused_by_name(corpus, spoil, message):
 
 
 def test_a_study_names_the_metrics_that_there_are():
-    schema = read_yaml(SHIPPED / "workflow/schemas/study.schema.yaml")["properties"]
+    schema = schema_of("study")["properties"]
     published = schema["published"]["items"]["properties"]["metric"]["enum"]
-    assert sorted(published) == sorted(OVERALL)
-    ranked = schema["statistics"]["properties"]["metric"]["enum"]
-    assert sorted(ranked) == sorted(set(OVERALL) - {"log_loss"})  # the only one where less is more
+    assert sorted(published) == sorted({*OVERALL["single_label"], *OVERALL["multi_label"]})
+    assert schema["statistics"]["properties"]["metric"]["enum"] == published
+
+
+def test_runs_are_ranked_by_what_their_task_has():
+    assert ranking_metric("single_label", "f1_macro") == "f1_macro"
+    assert ranking_metric("multi_label", "lrap") == "lrap"
+    assert ranking_metric("multi_label", "accuracy") == "f1_macro"
+    assert ranking_metric("single_label", "exact_match") == "accuracy"
+    assert all(RANKING[task] in names for task, names in OVERALL.items())
+
+
+def test_truth_is_that_of_the_split_in_each_fold(corpus):
+    """A run that knows no rock is not excused from the tracks that are rock too."""
+    corpus = Corpus(corpus.folder, task="multi_label")
+    one = corpus.predict(0.3)
+    two = one.filter(pl.col("target") != "rock")
+    metrics = evaluate_study([corpus.write("one", one), corpus.write("two", two)], resamples=100)[
+        "metrics"
+    ]
+    rock = metrics.filter(
+        pl.col("target") == "rock", pl.col("metric") == "recall", pl.col("part") == "test"
+    )
+    assert rock["support"].n_unique() == 1 and rock["support"][0] > 0
+    assert rock["value"][0] > 0 and rock["value"][1] == 0
 
 
 def test_nothing_to_evaluate_is_an_error():
@@ -311,6 +271,8 @@ def test_nothing_to_evaluate_is_an_error():
 def test_script_writes_every_table_twice(corpus, tmp_path):
     run = corpus.write("forest", corpus.predict(0.3))
     spec = {"model": "m", "features": "f", "kind": "exact", "method": "stratified_kfold"}
+    spec["task"] = "single_label"
+    clusters_of(corpus, ["low", "low", "high"]).write_parquet(tmp_path / "kmeans")
     folder = tmp_path / "tables"
     folder.mkdir()
     evaluate(
@@ -322,13 +284,16 @@ def test_script_writes_every_table_twice(corpus, tmp_path):
         records=[run.record],
         splits=[run.split_table],
         tracks=[run.tracks],
+        clusterings=[{"clustering": "kmeans", "split": "random"}],
+        clusters=[str(tmp_path / "kmeans")],
         published=[],
         confidence=0.95,
         resamples=100,
         seed=0,
         folder=folder,
     )
-    names = ["confusion", "guesses", "metrics", "published", "runs"]
+    names = ["agreement", "closeness", "clusters", "confusion", "guesses", "label_confusion"]
+    names += ["metrics", "published", "runs"]
     assert sorted(path.name for path in folder.iterdir()) == [
         f"{name}.{suffix}" for name in names for suffix in ("csv", "parquet")
     ]

@@ -10,13 +10,13 @@ import soundfile
 from extract_fixtures import LOUDNESS, RATE, decoded, noise
 from threadpoolctl import threadpool_limits
 
-from genreflow.config import SHIPPED, read_yaml
 from genreflow.errors import GenreflowError
 from genreflow.features.extract import extract_batch
 from genreflow.features.sets import FeatureSet
 from genreflow.features.summary import summary
 from genreflow.features.table import load_vectors
 from genreflow.importing import load
+from genreflow.schema import SHIPPED, read_yaml
 
 
 def test_a_function_of_the_users_own(extract):

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from training_fixtures import LOGISTIC, MODELS, model, points, shipped
 
-from genreflow.config import SHIPPED, read_yaml
 from genreflow.errors import GenreflowError
-from genreflow.models.build import build_estimator
+from genreflow.models.build import build_estimator, estimator_path
 from genreflow.models.predict import predict_probabilities
+from genreflow.schema import SHIPPED, read_yaml
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -17,7 +17,8 @@ def test_seed_and_threads_reach_every_estimator(name):
         if key.endswith("random_state"):
             assert value == 7, key
         if key.endswith("n_jobs"):  # None is one thread to scikit-learn, and all to XGBoost
-            assert value == (1 if name.startswith("xgboost") else None), key
+            sklearns = type(pipeline["estimator"]).__module__.startswith("sklearn.")
+            assert value == (None if sklearns else 1), key
     assert list(pipeline.named_steps) in (["scaler", "estimator"], ["estimator"])
 
 
@@ -29,6 +30,58 @@ def test_what_the_file_sets_stays():
 def test_the_scaler_is_seeded_too():
     spec = model(estimator=LOGISTIC, scaler="sklearn.preprocessing.QuantileTransformer")
     assert build_estimator(spec, seed=7)["scaler"].random_state == 7
+
+
+def test_columns_are_prepared_where_they_stand():
+    from sklearn.impute import SimpleImputer
+    from sklearn.preprocessing import MinMaxScaler
+
+    x, y, _ = points()
+    x[3, 1] = x[5:9, 4] = np.nan
+    names = [f"feature{i}" for i in range(6)]
+    preparation = {"missing": "median", "min_max": ["feature4", "feature1", "feature2"]}
+    spec = model(estimator=LOGISTIC, scaler=None)
+    pipeline = build_estimator(spec, seed=0, features=names, preparation=preparation)
+    assert list(pipeline.named_steps) == ["imputer", "min_max", "estimator"]
+    prepared = pipeline[:-1].fit(x[:60], y[:60]).transform(x)
+    expected = SimpleImputer(strategy="median").fit(x[:60]).transform(x)
+    scaled = MinMaxScaler().fit(expected[:60]).transform(expected)
+    chosen = [1, 2, 4]
+    expected[:, chosen] = scaled[:, chosen]
+    np.testing.assert_allclose(prepared, expected)
+    assert not np.allclose(prepared[:, chosen], x[:, chosen])
+
+
+def test_a_column_without_any_value_in_training_stays():
+    x, y, _ = points()
+    x[:60, 2] = np.nan
+    preparation = {"missing": "mean", "min_max": []}
+    pipeline = build_estimator(model(estimator=LOGISTIC), seed=0, preparation=preparation)
+    assert np.isfinite(pipeline.fit(x[:60], y[:60]).predict_proba(x)).all()
+    assert pipeline["estimator"].n_features_in_ == 6
+
+
+@pytest.mark.parametrize("missing", ["exclude", None])
+def test_nothing_is_replaced_where_rows_are_left_out(missing):
+    spec = model(estimator=LOGISTIC, scaler=None)
+    preparation = {"missing": missing, "min_max": []}
+    assert list(build_estimator(spec, seed=0, preparation=preparation).named_steps) == ["estimator"]
+
+
+def test_a_column_that_is_not_there_is_named():
+    preparation = {"missing": "median", "min_max": ["tempoo"]}
+    with pytest.raises(GenreflowError, match=r"min_max: 'tempoo' is not .* mean 'tempo'"):
+        build_estimator(
+            model(estimator=LOGISTIC), seed=0, features=["tempo"], preparation=preparation
+        )
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_model_takes_several_labels(name):
+    pipeline = build_estimator(shipped(name), seed=7, multi_label=True)
+    own = pipeline.get_params()[estimator_path(pipeline)]
+    assert type(own).__name__ == shipped(name)["estimator"].rpartition(".")[2]
+    assert getattr(own, "random_state", 7) == 7
 
 
 def test_published_values_of_xgboost():

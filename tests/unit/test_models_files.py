@@ -8,6 +8,7 @@ import zipfile
 import numpy as np
 import pytest
 import skops.io
+import torch
 from training_fixtures import LOGISTIC, MODELS, TREE, model, points, shipped
 
 from genreflow.errors import GenreflowError
@@ -16,12 +17,28 @@ from genreflow.training.fit import fit_model
 
 CLASSES = ["blues", "jazz", "räk \U0001f600"]
 BOOSTER = "xgboost.XGBClassifier"
+FOREST = "sklearn.ensemble.RandomForestClassifier"
 SMALL = {"n_estimators": 5}
+NETWORK = {
+    "estimator": "genreflow.models.network.Network",
+    "parameters": {"module_parameters": {"layers": [8, "batch_norm", {"dropout": 0.1}]}},
+}
+# What the columns of a table may ask for.
+PREPARATION = {"missing": "median", "min_max": ["b", "c"]}
 
 
 def fitted(spec, features=6):
     x, y, groups = points(features=features)
-    return fit_model(spec, x, y, groups, seed=0)[0], points(seed=1, features=features)[0]
+    return fit_model(spec, x, y, groups, seed=0).pipeline, points(seed=1, features=features)[0]
+
+
+def fitted_to_several(spec):
+    """A model of four labels that a track may have, the last of which all have; its data."""
+    x, y, groups = points(features=4)
+    several = np.stack([y == 0, y > 0, x[:, 1] > 0, np.ones(len(y))], axis=1).astype(int)
+    x[::7, 2] = np.nan
+    given = {"features": list("abcd"), "preparation": PREPARATION, "seed": 0}
+    return fit_model(spec, x, several, groups, **given).pipeline, x
 
 
 @pytest.mark.parametrize(
@@ -58,11 +75,69 @@ def test_round_trip_predicts_the_same_bits(tmp_path, spec, features):
     loaded, classes = load_model(tmp_path)
     assert classes == CLASSES
     assert np.array_equal(loaded.predict_proba(x), before)
+    assert np.array_equal(loaded.predict(x), pipeline.predict(x))
+
+
+SEVERAL = [
+    pytest.param(model(estimator=LOGISTIC), id="logistic"),
+    pytest.param(model(estimator=FOREST, parameters=SMALL), id="forest"),
+    pytest.param(model(estimator="sklearn.svm.SVC", calibrate=True), id="calibrated"),
+    pytest.param(model(estimator=BOOSTER, parameters=SMALL), id="xgboost"),
+    pytest.param(model(**NETWORK), id="network"),
+    *(pytest.param(shipped(name), id=name) for name in ("knn", "kmeans_vote")),
+]
+
+
+@pytest.mark.parametrize("spec", SEVERAL)
+def test_round_trip_of_several_labels(tmp_path, spec):
+    pipeline, x = fitted_to_several(spec)
+    before = pipeline.predict_proba(x)
+    save_model(pipeline, [*CLASSES, "all"], tmp_path)
+    loaded, _ = load_model(tmp_path)
+    assert before.shape == (90, 4)
+    assert np.array_equal(loaded.predict_proba(x), before)
+    assert np.array_equal(loaded.predict(x), pipeline.predict(x))
+
+
+def test_a_network_in_a_file_is_the_whole_network(tmp_path):
+    pipeline = fitted(model(**NETWORK))[0]
+    save_model(pipeline, CLASSES, tmp_path)
+    state = torch.random.get_rng_state()
+    loaded = load_model(tmp_path)[0]["estimator"]
+    assert torch.equal(torch.random.get_rng_state(), state), "loading drew random numbers"
+    network = pipeline["estimator"]
+    assert loaded.get_params() == network.get_params()
+    for name in ("n_parameters_", "best_epoch_", "n_features_in_"):
+        assert getattr(loaded, name) == getattr(network, name)
+    assert np.array_equal(loaded.classes_, network.classes_)
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names == {"model.json", "pipeline.skops", "network.safetensors"}
+
+
+def test_a_network_of_the_users_own_is_read_where_it_is_trusted(tmp_path, monkeypatch):
+    (tmp_path / "my_net_files.py").write_text(
+        "from pathlib import Path\n"
+        "from torch import nn\n"
+        f"Path({str(tmp_path / 'trace')!r}).touch()\n"
+        "def linear(n_inputs, n_outputs):\n"
+        "    return nn.Linear(n_inputs, n_outputs)\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    own = {"module": "my_net_files.linear", "epochs": 1}
+    pipeline, x = fitted(model(estimator=NETWORK["estimator"], parameters=own))
+    save_model(pipeline, CLASSES, tmp_path / "model")
+    (tmp_path / "trace").unlink()
+    monkeypatch.delitem(sys.modules, "my_net_files")
+    with pytest.raises(GenreflowError, match=r"network is not trusted: my_net_files\.linear"):
+        load_model(tmp_path / "model")
+    assert not (tmp_path / "trace").exists()
+    loaded, _ = load_model(tmp_path / "model", trusted=["my_net_files.linear"])
+    assert np.array_equal(loaded.predict_proba(x), pipeline.predict_proba(x))
 
 
 def test_two_classes_of_xgboost(tmp_path):
     x, y, groups = points(classes=2)
-    pipeline, _ = fit_model(model(estimator=BOOSTER, parameters=SMALL), x, y, groups, seed=0)
+    pipeline = fit_model(model(estimator=BOOSTER, parameters=SMALL), x, y, groups, seed=0)[0]
     save_model(pipeline, CLASSES[:2], tmp_path)
     assert np.array_equal(load_model(tmp_path)[0].predict_proba(x), pipeline.predict_proba(x))
 
@@ -72,6 +147,10 @@ def test_every_trusted_type_is_needed(tmp_path):
     for name in MODELS:
         save_model(fitted(shipped(name))[0], CLASSES, tmp_path / name)
         found.update(skops.io.get_untrusted_types(file=tmp_path / name / "pipeline.skops"))
+    for number, parameter in enumerate(SEVERAL):
+        folder = tmp_path / str(number)
+        save_model(fitted_to_several(*parameter.values)[0], [*CLASSES, "all"], folder)
+        found.update(skops.io.get_untrusted_types(file=folder / "pipeline.skops"))
     assert found == set(TRUSTED)
 
 
@@ -136,10 +215,19 @@ def test_what_the_caller_trusts_is_loaded(tmp_path):
     assert np.array_equal(loaded.predict_proba(x), pipeline.predict_proba(x))
 
 
-@pytest.mark.parametrize("name", ["pipeline.skops", "xgboost.json", "model.json"])
+@pytest.mark.parametrize(
+    ("spec", "name"),
+    [
+        *(
+            (model(estimator=BOOSTER, parameters=SMALL), name)
+            for name in ("pipeline.skops", "xgboost.json", "model.json")
+        ),
+        (model(**NETWORK), "network.safetensors"),
+    ],
+)
 @pytest.mark.parametrize("keep", [None, 0, 0.5])
-def test_missing_and_truncated_files(tmp_path, name, keep):
-    save_model(fitted(model(estimator=BOOSTER, parameters=SMALL))[0], CLASSES, tmp_path)
+def test_missing_and_truncated_files(tmp_path, spec, name, keep):
+    save_model(fitted(spec)[0], CLASSES, tmp_path)
     file = tmp_path / name
     content = file.read_bytes()
     file.unlink()
@@ -169,6 +257,35 @@ def test_a_changed_description_is_refused(tmp_path, change, message):
         load_model(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("n_features", 7),
+        ("classes", [0, 1]),
+        ("parameters", {"module": "genreflow.models.networks.feed_forward", "layers": []}),
+        ("parameters", None),
+    ],
+)
+def test_a_network_whose_weights_do_not_fit_is_refused(tmp_path, key, value):
+    save_model(fitted(model(**NETWORK))[0], CLASSES, tmp_path)
+    file = tmp_path / "model.json"
+    description = json.loads(file.read_text())
+    description["network"][key] = value
+    file.write_text(json.dumps(description))
+    with pytest.raises(GenreflowError, match="is damaged"):
+        load_model(tmp_path)
+
+
+def test_a_pickle_in_place_of_weights_is_refused_and_not_run(tmp_path, evil):
+    harmful, trace = evil
+    save_model(fitted(model(**NETWORK))[0], CLASSES, tmp_path / "model")
+    torch.save(harmful, tmp_path / "model/network.safetensors")
+    trace.unlink()
+    with pytest.raises(GenreflowError, match=r"network\.safetensors is damaged"):
+        load_model(tmp_path / "model")
+    assert not trace.exists()
+
+
 def test_something_else_than_a_pipeline_is_refused(tmp_path):
     save_model(fitted(model(estimator=LOGISTIC))[0], CLASSES, tmp_path)
     skops.io.dump([1, 2], tmp_path / "pipeline.skops")
@@ -179,9 +296,12 @@ def test_something_else_than_a_pipeline_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("field", "value"), [("left_child", 10**6), ("right_child", 0), ("feature", 99)]
 )
-@pytest.mark.parametrize("estimator", [TREE, "sklearn.ensemble.RandomForestClassifier"])
-def test_trees_that_lead_outside_are_refused(tmp_path, estimator, field, value):
-    save_model(fitted(model(estimator=estimator))[0], CLASSES, tmp_path)
+@pytest.mark.parametrize("make", [fitted, fitted_to_several])
+@pytest.mark.parametrize(
+    "spec", [model(estimator=TREE), model(estimator=FOREST, parameters=SMALL)], ids=["one", "many"]
+)
+def test_trees_that_lead_outside_are_refused(tmp_path, make, spec, field, value):
+    save_model(make(spec)[0], CLASSES, tmp_path)
     _change_nodes(tmp_path / "pipeline.skops", field, value)
     with pytest.raises(GenreflowError, match="a branch that leads nowhere"):
         load_model(tmp_path)

@@ -14,13 +14,16 @@ from report_fixtures import HOSTILE, Made, make_study
 from genreflow.evaluation.bootstrap import FEW_CLUSTERS
 from genreflow.report.confusions import explorer, matrix
 from genreflow.report.corpus import part_counts, same_length
-from genreflow.report.figures import plain, write_figures
+from genreflow.report.drawing import plain
+from genreflow.report.figures import write_figures
 from genreflow.report.headline import headlines
 from genreflow.report.headline import warnings as cautions
+from genreflow.report.leak import comparisons
 from genreflow.report.material import Material, read_material
 from genreflow.report.origin import provenance
 from genreflow.report.page import inline_json, render
-from genreflow.report.scores import leaderboards, leak
+from genreflow.report.published import published
+from genreflow.report.scores import leaderboards
 
 
 @pytest.fixture(scope="module")
@@ -128,21 +131,25 @@ def vars_of(material: Material) -> dict:
     return {name: getattr(material, name) for name in material.__dataclass_fields__}
 
 
-def test_published_figures_stand_beside_runs(material):
+def test_published_figures_stand_beside_runs(material, page):
     board = next(b for b in leaderboards(material) if b["name"] == "random")
     row = next(r for r in board["rows"] if r["run"] == "xgboost_tuned")
     assert row["published"]["text"] == "79.0\u202f%" and row["published_at"] is not None
-    missing = next(r for r in board["published"] if r["run"] == "wav2vec2")
-    assert missing["measured_text"] == "not run"
+    rows = {(row["run"], row["split"]): row for row in published(material)["rows"]}
+    assert rows["wav2vec2", "random"]["measured_text"] == "not run"
+    forest = material.score("random", "forest", "accuracy")
+    assert rows["forest", "random"]["difference"] == pytest.approx(forest["value"] - 0.755)
+    assert rows["forest", "random"]["inside"] == (forest["low"] <= 0.755 <= forest["high"])
+    assert rows["forest", "random"]["note"] in page
 
 
 def test_leak_is_artist_minus_random(material):
-    rows = {row["run"]: row for row in leak(material)["rows"]}
+    rows = {row["run"]: row for row in comparisons(material)[0]["rows"]}
     hard = material.score("artist", "forest", "accuracy")["value"]
     easy = material.score("random", "forest", "accuracy")["value"]
-    assert rows["forest"]["difference"] == pytest.approx(hard - easy)
+    assert rows["forest"]["points"]["artist"]["difference"] == pytest.approx(hard - easy)
     one = Material(**{**vars_of(material), "splits": {"artist": material.splits["artist"]}})
-    assert leak(one) is None
+    assert comparisons(one) == []
     assert "artist" in render(one)
 
 
@@ -152,11 +159,12 @@ def test_matrix_equals_the_table_and_the_guesses(material):
         size = len(split["classes"])
         for run in split["runs"]:
             unpacked = np.zeros(size * size)
-            unpacked[run["cells"][::2]] = run["cells"][1::2]
+            cells = np.cumsum(run["cells"][::2])
+            unpacked[cells] = run["cells"][1::2]
             expected = matrix(material, split["name"], run["name"])
             np.testing.assert_array_equal(unpacked.reshape(size, size), expected)
             for cell, number, tracks in zip(
-                run["cells"][::2], run["cells"][1::2], run["tracks"], strict=True
+                cells.tolist(), run["cells"][1::2], run["tracks"], strict=True
             ):
                 assert 0 < len(tracks) <= number
                 truth, guess = (split["classes"][i] for i in divmod(cell, size))
@@ -171,18 +179,21 @@ def test_matrix_equals_the_table_and_the_guesses(material):
 
 
 def test_names_give_way_to_size(material):
-    full, less, none = (explorer(material, name_bytes=n) for n in (10**7, 12_000, 100))
-    assert full["most"] > less["most"] > none["most"] == 0
-    assert none["names"] == []
-    assert [s["runs"][0]["cells"] for s in none["splits"]] == [
-        s["runs"][0]["cells"] for s in full["splits"]
-    ]
+    full, less, none = (explorer(material, name_bytes=n) for n in (10**7, 6_000, 10))
+    assert len(full["names"]) > len(less["names"]) > len(none["names"]) == 0
+    assert len(json.dumps(less["names"])) <= 6_000
+    runs = [[run for split in c["splits"] for run in split["runs"]] for c in (full, less, none)]
+    for of_full, of_less, of_none in zip(*runs, strict=True):
+        assert of_full["cells"] == of_less["cells"] == of_none["cells"]
+        kept = [(len(a), len(b)) for a, b in zip(of_full["tracks"], of_less["tracks"], strict=True)]
+        # No cell gets a second name before every one has its first.
+        assert max(b for _, b in kept) <= 1 + min(b for a, b in kept if a > b)
 
 
 def test_part_counts_sum_to_the_labelled_tracks(material):
     tracks = material.tracks["mine"]
     for split in material.splits.values():
-        table = part_counts(split, tracks)
+        table = part_counts(split)
         total = table.drop("label").to_numpy().sum()
         assert total == pytest.approx(tracks["labels"].list.len().sum())
 
@@ -309,13 +320,15 @@ def test_provenance_tells_the_copies_and_rows_that_train(material):
     first = first | {"features": features, "missing_copies": copies, "folds": folds}
     changed = Material(**{**vars_of(material), "run_files": [first, *others]})
     runs = provenance(changed)["runs"]
-    lines = {(run["run"], run["split"]): run["variants"] for run in runs}
+    lines = {(run["run"], run["split"]): run["lines"] for run in runs}
     assert lines.pop((first["run"], first["split"])) == [
         "trained with stretch0.81, noise20 (3 missing)",
         "trained on 1,997 rows",
         "tested on gain-6",
     ]
-    assert not any(lines.values())
+    assert lines["svm", "random"] == ["195,826 parameters", "best epoch 11"]
+    assert lines["svm", "artist"] == ["195,826 parameters", "best epoch 11 to 15"]
+    assert not any(own for (run, _), own in lines.items() if run != "svm")
     assert "<small>trained on 1,997 rows</small>" in render(changed)
 
 

@@ -9,10 +9,12 @@ from polars.testing import assert_frame_equal
 from test_tracks import by_id, table_of
 
 import split as script
-from genreflow.config import SHIPPED, SPLIT_KEYS, read_yaml
 from genreflow.errors import GenreflowError
-from genreflow.splits import METHODS, make_split
+from genreflow.protocol import SPLIT_KEYS, VIEW_KEYS
+from genreflow.schema import SHIPPED, read_yaml
+from genreflow.splits import BALANCED, METHODS, VIEW, make_split
 from genreflow.splits.describe import describe_split
+from genreflow.splits.eligible import find_eligible
 
 ALL_METHODS = [
     {"method": "fixed", "test": 0.3, "validation": 0.2, "seed": 3},
@@ -61,7 +63,7 @@ def split_of(rows: list[dict], settings: dict, **keywords) -> pl.DataFrame:
 def test_every_track_stands_in_every_fold_with_its_reason(settings):
     rows = corpus() + BAD
     split = split_of(rows, settings)
-    assert split.columns == ["track_id", "repeat", "fold", "part", "reason"]
+    assert split.columns == ["track_id", "repeat", "fold", "part", "reason", "labels"]
     assert split.schema["repeat"] == split.schema["fold"] == pl.Int32
     assert_frame_equal(split, split.sort("repeat", "fold", "track_id"))
     repeats, folds = settings.get("repeats", 1), settings.get("folds", 1)
@@ -101,15 +103,20 @@ def test_the_order_of_the_rows_does_not_matter(settings):
 
 def test_several_labels_count_where_the_task_wants_them():
     rows = [*corpus(), {"track_id": "z", "labels": ["a", "b"]}]
-    split = split_of(rows, {"method": "published"}, task="multi_label")
+    split = split_of(rows, {"method": "published", "task": "multi_label"})
     assert by_id(split, "part")["z"] in ("train", "test")
 
 
 def test_defaults_and_keys_are_those_of_the_schema():
     schema = read_yaml(SHIPPED / "workflow" / "schemas" / "study.schema.yaml")
     split = schema["properties"]["splits"]["additionalProperties"]["properties"]
-    assert sorted(METHODS) == sorted(SPLIT_KEYS) == sorted(split["method"]["enum"])
-    for name, method in METHODS.items():
+    assert sorted(METHODS) == sorted(SPLIT_KEYS)
+    assert sorted([*METHODS, "clusters"]) == sorted(split["method"]["enum"])
+    assert sorted(VIEW_KEYS) == sorted(("dataset", "sample", *VIEW))
+    view = inspect.signature(find_eligible).parameters
+    for key in VIEW:
+        assert view[key].default == split[key].get("default", view[key].default), key
+    for name, method in [*METHODS.items(), *BALANCED.items()]:
         keys = dict(list(inspect.signature(method).parameters.items())[1:])
         assert sorted(keys) == sorted(SPLIT_KEYS[name]), name
         for key, parameter in keys.items():
@@ -240,6 +247,6 @@ def test_the_script_writes_the_split(tmp_path):
     tracks, settings = table_of(corpus()), {"method": "stratified"}
     tracks.write_parquet(tmp_path / "tracks.parquet")
     paths = str(tmp_path / "tracks.parquet"), str(tmp_path / "split.parquet")
-    script.split(paths[0], settings, 3.0, "single_label", paths[1])
+    script.split(paths[0], settings, 3.0, paths[1])
     expected = make_split(tracks, settings, min_seconds=3.0)
     assert_frame_equal(pl.read_parquet(paths[1]), expected)

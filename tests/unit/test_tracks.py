@@ -162,6 +162,22 @@ def test_a_recording_under_two_labels_is_a_conflict_of_all_its_copies():
     }
 
 
+def test_all_labels_are_those_of_all_usable_copies():
+    table = table_of(
+        [
+            {"track_id": "a", "digest": "x", "labels": ["rock"]},
+            {"track_id": "b", "digest": "x", "labels": ["metal", "live", "metal"]},
+            {"track_id": "c", "digest": "x"},
+            {"track_id": "d", "digest": "x", "labels": ["jazz"], "status": "quarantined"},
+            {"track_id": "e", "digest": "y"},
+            {"track_id": "f", "digest": None, "labels": ["pop", "folk"]},
+        ]
+    )
+    shared = ["live", "metal", "rock"]
+    expected = [shared, shared, shared, ["jazz"], None, ["folk", "pop"]]
+    assert table["all_labels"].to_list() == expected
+
+
 def test_the_order_of_the_rows_does_not_matter():
     rows = [
         {"track_id": f"{i:02d}", "digest": f"{i % 7}", "labels": [["a", "b"][i % 3 > 1]]}
@@ -178,11 +194,11 @@ def test_the_order_of_the_rows_does_not_matter():
 def test_columns_and_types():
     table = table_of([{"track_id": "a", "given_b": "test", "given_a": "train"}])
     assert table.columns == [
-        *("track_id", "batch", "labels", "artist", "title", "given_a", "given_b"),
+        *("track_id", "batch", "labels", "all_labels", "artist", "title", "given_a", "given_b"),
         *("status", "reason", "digest", "seconds", "rate", "channels", "format"),
         *("peak", "rms", "mean_amplitude", "clipped", "silent", "duplicate_of", "conflict"),
     ]
-    assert table.schema["labels"] == pl.List(pl.String)
+    assert table.schema["labels"] == table.schema["all_labels"] == pl.List(pl.String)
     assert {table.schema[c] for c in ("duplicate_of", "conflict", "given_a")} == {pl.String}
 
 

@@ -29,12 +29,13 @@ from training_fixtures import (
 from genreflow.errors import GenreflowError
 from genreflow.evaluation.study import Run, evaluate_study
 from genreflow.models.files import load_model
-from genreflow.training import train
 from genreflow.training.fit import fit_model
 from genreflow.training.table import read_table
+from genreflow.training.targets import read_targets
 from genreflow.training.train import fold_seed
 
 SCALER = "sklearn.preprocessing.StandardScaler"
+TRAINING = "genreflow.training"
 VARIANTS = ["stretch0.81", "noise20"]  # not in the order of their names
 
 
@@ -129,7 +130,7 @@ def test_a_run_with_neither_segments_nor_copies_is_what_it_always_was(tmp_path):
     inputs = write_run_inputs(tmp_path / "in")
     run(tmp_path / "out", inputs, model(estimator=LOGISTIC))
     record = record_of(tmp_path / "out")
-    digest = "ad7ff33e844d6d268cc4e57925e0b1ce7b21f4cb49a690048d5a4d8cedd4359a"
+    digest = "39890c206c8eee68dd721f92104a46b6427330bb521f22b9882ab8557f64e893"
     assert record["data_digest"] == digest
     assert record["missing_copies"] == {}
     assert all(fold["train_rows"] == fold["train_tracks"] for fold in record["folds"])
@@ -162,6 +163,7 @@ def test_no_copy_is_used_but_of_the_tracks_that_train(data):
         schema=["track_id", "repeat", "fold", "part"],
         orient="row",
     ).cast({"repeat": pl.Int32, "fold": pl.Int32})
+    split = split.join(tracks.select("track_id", "labels"), on="track_id")
 
     def rows(name):
         """No segment at all is a reason why there is none."""
@@ -204,7 +206,7 @@ def test_no_copy_is_used_but_of_the_tracks_that_train(data):
         }
         if tested:
             inputs["test_features"] = write(tested)
-        with patch.object(train, "fit_model", spy), patch.object(train, "save_model"):
+        with patch(f"{TRAINING}.train.fit_model", spy), patch(f"{TRAINING}.fold.save_model"):
             predictions = run(folder / "out", inputs, shipped("dummy"))
         return fitted, predictions, record_of(folder / "out")
 
@@ -349,6 +351,7 @@ def test_what_is_never_trained_on_is_not_in_the_digest_and_copies_are(tmp_path):
     inputs = write_run_inputs(tmp_path / "in")
     split = pl.read_parquet(inputs["split"])
     tracks = pl.read_parquet(inputs["tracks"])
+    targets = read_targets(split, "single_label", where="run a")
     trained = split.filter(pl.col("part") == "train")["track_id"].unique().to_list()
 
     def spoil(chosen):
@@ -358,18 +361,19 @@ def test_what_is_never_trained_on_is_not_in_the_digest_and_copies_are(tmp_path):
 
     def digest(change=None, name="noise20"):
         paths = write_variant(tmp_path, inputs, name, change=change)
-        return read_table(tracks, split, inputs["features"], {name: paths}).digest()
+        return read_table(tracks, split, inputs["features"], {name: paths}).digest(targets)
 
     assert len(trained) < 90
     whole = digest()
     known = pl.col("track_id").is_in(trained)
     assert digest(spoil(~known)) == whole
     assert digest(spoil(known)) != whole
-    assert read_table(tracks, split, inputs["features"]).digest() != whole
+    assert read_table(tracks, split, inputs["features"]).digest(targets) != whole
     paths = write_variant(tmp_path, inputs, "noise20")
     table = read_table(tracks, split, inputs["features"], {"noise20": paths})
     segments = dataclasses.replace(table, copied=np.zeros_like(table.copied))
-    assert table.digest() == whole != segments.digest()  # a search would score on these
+    # A search would score on these.
+    assert table.digest(targets) == whole != segments.digest(targets)
 
 
 def test_errors(tmp_path):

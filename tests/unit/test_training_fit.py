@@ -64,7 +64,7 @@ def test_a_search_finds_what_sklearn_finds_and_refits(method):
 
     x, y, groups = points()
     spec = model(estimator=TREE, scaler=None, search=SEARCH | {"method": method})
-    pipeline, best = fit_model(spec, x, y, groups, seed=0)
+    pipeline, best, *_ = fit_model(spec, x, y, groups, seed=0)
     assert set(best) == {"max_depth", "min_samples_leaf"}
     scores = {
         (depth, leaf): cross_val_score(
@@ -94,7 +94,7 @@ def test_search_and_calibration_go_together():
     spec = shipped("svm") | {
         "search": {"method": "grid", "space": {"C": [1e-4, 1]}, "folds": 3, "scoring": "accuracy"}
     }
-    pipeline, best = fit_model(spec, x, y, groups, seed=0)
+    pipeline, best, *_ = fit_model(spec, x, y, groups, seed=0)
     assert best == {"C": 1}
     assert pipeline["estimator"].calibrated_classifiers_[0].estimator.C == 1
 
@@ -105,7 +105,7 @@ def test_the_svm_that_is_calibrated_is_the_one_fitted_on_all_training_tracks():
     from sklearn.svm import SVC
 
     x, y, groups = points()
-    pipeline, _ = fit_model(shipped("svm"), x, y, groups, seed=0)
+    pipeline, *_ = fit_model(shipped("svm"), x, y, groups, seed=0)
     alone = make_pipeline(StandardScaler(), SVC(C=10)).fit(x, y)
     inner = pipeline["estimator"].calibrated_classifiers_[0].estimator
     scaled = pipeline["scaler"].transform(x)
@@ -150,7 +150,7 @@ def test_a_search_fits_on_copies_and_scores_on_originals(caplog, one_artist):
     search = {"method": "grid", "space": {"max_depth": [1, 2, 4]}, "folds": 3}
     spec = model(estimator=TREE, scaler=None, search=search)
     with caplog.at_level(logging.INFO, "genreflow"):
-        pipeline, best = fit_model(spec, x, y, groups, tracks=tracks, copied=copied, seed=0)
+        pipeline, best, *_ = fit_model(spec, x, y, groups, tracks=tracks, copied=copied, seed=0)
     keys = {"seed": 0, "where": "run a", "purpose": "the search"}
     divided = inner_folds(y[::3], groups[::3], 3, **keys)
     folds = [

@@ -11,11 +11,12 @@ import polars as pl
 import pytest
 from training_fixtures import LOGISTIC, MODELS, TREE, model, run, shipped, write_run_inputs
 
-from genreflow.config import SHIPPED
 from genreflow.errors import GenreflowError
 from genreflow.models.files import load_model
 from genreflow.models.predict import predict_probabilities
+from genreflow.schema import SHIPPED
 from genreflow.training.table import read_table
+from genreflow.training.targets import read_targets
 from genreflow.training.train import fold_seed
 
 LABELS = ["blues", "jazz", "rock"]
@@ -39,6 +40,14 @@ def table_of(inputs):
     return read_table(tracks, split, inputs["features"])
 
 
+def targets_of(inputs):
+    return read_targets(pl.read_parquet(inputs["split"]), "single_label", where="run a")
+
+
+def digest_of(inputs):
+    return table_of(inputs).digest(targets_of(inputs))
+
+
 @pytest.mark.parametrize("name", MODELS)
 def test_predictions_of_every_model(tmp_path, name):
     inputs = write_run_inputs(tmp_path / "in")
@@ -51,7 +60,9 @@ def test_predictions_of_every_model(tmp_path, name):
         "target": pl.String,
         "truth": pl.Float64,
         "score": pl.Float64,
+        "threshold": pl.Float64,
     }
+    assert found["threshold"].is_null().all()
     assert found.equals(found.sort("repeat", "fold", "part", "track_id", "target"))
     split = pl.read_parquet(inputs["split"]).filter(pl.col("part") != "train")
     expected = split.join(pl.DataFrame({"target": LABELS}), how="cross")
@@ -63,7 +74,9 @@ def test_predictions_of_every_model(tmp_path, name):
     truth = found.join(labels, on="track_id").select(pl.col("target") == pl.col("label"))
     assert (truth.to_series().cast(float) == found["truth"]).all()
     guessed = found.filter(pl.col("score") == pl.col("score").max().over("fold", "track_id"))
-    assert name == "dummy" or guessed["truth"].mean() > 0.45
+    # The dummy does not look at features, and what clusters does not look at labels.
+    blind = name == "dummy" or name.endswith("_vote")
+    assert guessed["truth"].mean() > (0.2 if blind else 0.45)
 
 
 def test_run_json_tells_the_run(tmp_path):
@@ -103,7 +116,7 @@ def test_run_json_tells_the_run(tmp_path):
     assert record["peak_memory_mb"] > 50
     assert {"python", "numpy", "scikit-learn", "skops"} <= record["versions"].keys()
     assert record["seconds"] > 0
-    assert record["data_digest"] == table_of(inputs).digest()
+    assert record["data_digest"] == digest_of(inputs)
 
 
 @pytest.mark.parametrize("name", ["logistic_regression", "random_forest", "xgboost", "svm"])
@@ -172,7 +185,7 @@ def test_what_is_not_training_changes_nothing_that_is_learned(tmp_path, spec):
             if name.startswith("feature")
         ]
         return {
-            "tracks": tracks.with_columns(labels=labels),
+            "split": split.with_columns(labels=labels),
             "vectors": vectors.with_columns(columns),
         }
 
@@ -204,14 +217,13 @@ def test_tracks_that_the_split_excludes_change_nothing(tmp_path, spec):
             )
 
         some = pl.col("track_id").str.contains("[1-4]")
-        odd = renamed(tracks.filter(some)).with_columns(
-            labels=pl.lit(["polka"]), artist=pl.col("artist").shift(7)
+        odd = renamed(tracks.filter(some)).with_columns(artist=pl.col("artist").shift(7))
+        out = renamed(split.filter(some)).with_columns(
+            part=pl.lit("excluded"), labels=pl.lit(["polka"])
         )
         return {
             "tracks": pl.concat([tracks, odd.select(tracks.columns)]),
-            "split": pl.concat(
-                [split, renamed(split.filter(some)).with_columns(part=pl.lit("excluded"))]
-            ),
+            "split": pl.concat([split, out]),
             "vectors": pl.concat([vectors, renamed(vectors.filter(some))]),
         }
 
@@ -259,10 +271,10 @@ def test_models_stand_beside_the_predictions(tmp_path):
 
 
 def test_digest_tells_labels_features_and_tracks_apart(tmp_path):
-    def label(tracks, **_):
-        first = pl.col("track_id") == "000.wav"
+    def label(split, **_):
+        first = (pl.col("track_id") == "000.wav") & (pl.col("fold") == 1)
         return {
-            "tracks": tracks.with_columns(labels=pl.when(first).then(["rock"]).otherwise("labels"))
+            "split": split.with_columns(labels=pl.when(first).then(["rock"]).otherwise("labels"))
         }
 
     def value(vectors, **_):
@@ -275,12 +287,11 @@ def test_digest_tells_labels_features_and_tracks_apart(tmp_path):
 
     changes = [None, label, value, name]
     digests = {
-        table_of(write_run_inputs(tmp_path / str(i), change=change)).digest()
+        digest_of(write_run_inputs(tmp_path / str(i), change=change))
         for i, change in enumerate(changes)
     }
     assert len(digests) == len(changes)
-    shuffled = table_of(write_run_inputs(tmp_path / "shuffled", shuffle=1))
-    assert shuffled.digest() in digests
+    assert digest_of(write_run_inputs(tmp_path / "shuffled", shuffle=1)) in digests
 
 
 def test_copies_and_excluded_tracks_do_not_train(tmp_path):
@@ -288,14 +299,11 @@ def test_copies_and_excluded_tracks_do_not_train(tmp_path):
         copied = pl.col("track_id").is_in(["000.wav", "001.wav"])
         part = pl.when(copied).then(pl.lit("duplicate")).otherwise("part")
         labels = pl.when(copied).then(pl.lit(["odd"])).otherwise("labels")
-        return {
-            "split": split.with_columns(part=part),
-            "tracks": tracks.with_columns(labels=labels),
-        }
+        return {"split": split.with_columns(part=part, labels=labels)}
 
-    table = table_of(write_run_inputs(tmp_path, change=with_copies))
-    assert len(table.track_ids) == 88
-    assert table.classes == tuple(LABELS)
+    inputs = write_run_inputs(tmp_path, change=with_copies)
+    assert len(table_of(inputs).track_ids) == 88
+    assert targets_of(inputs).classes == tuple(LABELS)
 
 
 def test_groups_are_artists_however_they_are_written(tmp_path):
@@ -315,11 +323,14 @@ def test_groups_are_artists_however_they_are_written(tmp_path):
 def test_errors(tmp_path):
     spec = model(estimator=LOGISTIC)
 
-    def two_labels(tracks, **_):
-        return {"tracks": tracks.with_columns(labels=pl.lit(["a", "b"]))}
+    def two_labels(split, **_):
+        return {"split": split.with_columns(labels=pl.lit(["a", "b"]))}
 
-    def one_label(tracks, **_):
-        return {"tracks": tracks.with_columns(labels=pl.lit(["a"]))}
+    def no_label(split, **_):
+        return {"split": split.with_columns(labels=pl.lit(None, pl.List(pl.String)))}
+
+    def one_label(split, **_):
+        return {"split": split.with_columns(labels=pl.lit(["a"]))}
 
     def fewer_tracks(tracks, **_):
         return {"tracks": tracks.head(80)}
@@ -327,10 +338,12 @@ def test_errors(tmp_path):
     nothing = {f"{i:03d}.wav": "broken" for i in range(90)}
     cases = [
         ({"change": two_labels}, {}, "90 tracks of the split do not have exactly one label"),
+        ({"change": no_label}, {}, "90 tracks of the split do not have exactly one label"),
+        ({"change": no_label}, {"task": "multi_label"}, "90 tracks .* do not have any label"),
         ({"change": one_label}, {}, "at least 2 labels are needed"),
         ({"change": fewer_tracks}, {}, "names 10 tracks that the tracks table does not know"),
         ({"reasons": nothing}, {}, "none of the split's 90 tracks has features.*broken"),
-        ({}, {"task": "regression"}, "'regression' is not known here"),
+        ({}, {"task": "regression"}, "'regression' is not one of the tasks"),
     ]
     for number, (changed, arguments, message) in enumerate(cases):
         inputs = write_run_inputs(tmp_path / str(number), **changed)
@@ -343,44 +356,3 @@ def test_seeds_of_folds_are_pinned_and_differ():
     assert len(set(seeds.values())) == len(seeds)
     assert all(0 <= seed < 2**31 for seed in seeds.values())
     assert (fold_seed(0, 0, 0), fold_seed(42, 1, 2)) == (1484405855, 1218218947)
-
-
-@pytest.mark.parametrize(
-    ("name", "low", "high"), [("logistic_regression", 0.655, 0.785), ("svm", 0.685, 0.78)]
-)
-def test_published_table_gives_the_known_accuracy(tmp_path, shared_data, name, low, high):
-    """Ranges over seeds of a random 80/20 split of GTZAN's published 30-second features."""
-    from sklearn.model_selection import train_test_split
-
-    table = pl.read_csv(shared_data / "tabular" / "features_30_sec.csv")
-    _, test = train_test_split(np.arange(len(table)), test_size=0.2, random_state=42)
-    part = np.full(len(table), "train")
-    part[test] = "test"
-    tracks = table.select(
-        track_id="filename",
-        batch=pl.lit("b"),
-        labels=pl.concat_list("label"),
-        artist=pl.lit(None, pl.String),
-        digest="filename",
-    )
-    split = tracks.select(
-        "track_id",
-        repeat=pl.lit(0, pl.Int32),
-        fold=pl.lit(0, pl.Int32),
-        part=pl.Series(part.tolist()),
-    )
-    values = pl.col(name for name in table.columns if name not in ("filename", "length", "label"))
-    vectors = table.select(
-        values.cast(pl.Float64),
-        track_id="filename",
-        batch=pl.lit("b"),
-        segment=pl.lit(0, pl.Int32),
-        reason=pl.lit(None, pl.String),
-    )
-    inputs = {"tracks": tmp_path / "t", "split": tmp_path / "s", "features": [tmp_path / "f"]}
-    tracks.write_parquet(inputs["tracks"])
-    split.write_parquet(inputs["split"])
-    vectors.write_parquet(tmp_path / "f")
-    found = run(tmp_path / "out", inputs, shipped(name))
-    guessed = found.filter(pl.col("score") == pl.col("score").max().over("track_id"))
-    assert low <= guessed["truth"].sum() / len(test) <= high

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from genreflow.config import SHIPPED, check, read_yaml
+from genreflow.schema import SHIPPED, check, read_yaml
 from genreflow.training.train import train_run
 
 SCHEMA = read_yaml(SHIPPED / "workflow/schemas/model.schema.yaml")
@@ -19,6 +19,10 @@ def shipped(name: str) -> dict:
     made = model(**read_yaml(SHIPPED / f"config/models/{name}.yaml"))
     if "n_estimators" in made["parameters"]:
         made["parameters"]["n_estimators"] = 20
+    if "n_estimators" in made.get("search", {}).get("space", {}):
+        made["search"]["space"]["n_estimators"] = [5, 20]
+    if "epochs" in made["parameters"]:
+        made["parameters"]["epochs"] = 20
     return made
 
 
@@ -38,6 +42,24 @@ def points(n: int = 90, features: int = 6, classes: int = 3, seed: int = 0):
         y,
         np.array([f"artist {i // (5 * classes) * classes + i % classes}" for i in range(n)]),
     )
+
+
+def label_sets(n: int = 90, features: int = 6, labels: int = 3, seed: int = 0):
+    """x, y (0 and 1 for each label) and groups of tracks that have one label or more."""
+    x, first, groups = points(n, features, labels, seed)
+    y = (x[:, -labels:] > 0.6).astype(int)
+    y[np.arange(n), first] = 1
+    return x, y, groups
+
+
+def several(split: pl.DataFrame, **_) -> dict:
+    """One to three labels for each track, as a `change` of the inputs."""
+    names = np.array(["blues", "jazz", "rock"])
+    sets = [names[own == 1].tolist() for own in label_sets()[1]]
+    number = pl.col("track_id").str.head(3).cast(pl.Int32)
+    return {
+        "split": split.with_columns(labels=pl.Series(sets).gather(split.select(number).to_series()))
+    }
 
 
 def write_run_inputs(
@@ -66,7 +88,7 @@ def write_run_inputs(
     order = ["train", "train", "train", "validation", "test"]
     parts = [[order[(i // 3 + fold) % 5] for i in range(len(y))] for fold in (0, 1)]
     split = pl.concat(
-        tracks.select("track_id").with_columns(
+        tracks.select("track_id", "labels").with_columns(
             repeat=pl.lit(0, pl.Int32), fold=pl.lit(fold, pl.Int32), part=pl.Series(parts[fold])
         )
         for fold in (0, 1)
@@ -131,8 +153,8 @@ def write_variant(
     return paths[::-1] if shuffle is not None else paths
 
 
-def run(folder: Path, inputs: dict, spec: dict, **given) -> pl.DataFrame:
-    """Train, and return the predictions; model and run.json stand in the folder."""
+def run(folder: Path, inputs: dict, spec: dict, *, task="single_label", **given) -> pl.DataFrame:
+    """Train, and return the predictions; model, history and run.json stand in the folder."""
     provenance = {
         "study": "demo",
         "dataset": "mine",
@@ -141,6 +163,7 @@ def run(folder: Path, inputs: dict, spec: dict, **given) -> pl.DataFrame:
         "snapshot": "5ca1ab1e",
         "features": "summary",
         "feature_code": {"summary": "9f9f"},
+        "task": task,
         "test_variant": "noise20" if "test_features" in inputs | given else None,
     }
     folder.mkdir(parents=True, exist_ok=True)
@@ -148,11 +171,12 @@ def run(folder: Path, inputs: dict, spec: dict, **given) -> pl.DataFrame:
         "model": spec,
         "run": "mine",
         "seed": 3,
-        "task": "single_label",
         "provenance": provenance,
         "predictions": folder / "predictions.parquet",
         "models": folder / "model",
+        "history": folder / "history.parquet",
         "record": folder / "run.json",
+        "checkpoints": folder / "checkpoints",
     }
     train_run(**(inputs | arguments | given))
     return pl.read_parquet(folder / "predictions.parquet")

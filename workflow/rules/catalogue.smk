@@ -36,3 +36,24 @@ rule tracks:
         "Listing the tracks of {wildcards.dataset}"
     script:
         "../../scripts/tracks.py"
+
+
+rule ingest:
+    input:
+        # The snapshot's name tells whether a table has changed, whatever its time.
+        ancient(table_files),
+    output:
+        tracks=f"{DATASET}/ingest/{{snapshot}}/tracks.parquet",
+        features=f"{DATASET}/ingest/{{snapshot}}/features.parquet",
+    log:
+        "logs/ingest/{dataset}/{snapshot}.log",
+    conda:
+        "../../envs/genreflow.yaml"
+    params:
+        code=code("ingest"),
+        settings=table_settings,
+        lists_folder=lists_folder,
+    message:
+        "Reading the table of {wildcards.dataset}"
+    script:
+        "../../scripts/ingest.py"

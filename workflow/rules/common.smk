@@ -1,3 +1,4 @@
+import re
 import sys
 from pathlib import Path
 
@@ -6,9 +7,10 @@ from snakemake.exceptions import WorkflowError
 HOME = Path(workflow.current_basedir).parents[1]
 sys.path.insert(0, str(HOME / "scripts"))
 
-from genreflow.config import read_study, read_yaml
+from genreflow.config import read_study
 from genreflow.errors import GenreflowError
 from genreflow.project import Project
+from genreflow.schema import read_yaml
 
 # A default beside a --configfile would mix two studies.
 if not workflow.configfiles and "study" not in config:
@@ -38,8 +40,28 @@ DONE_SPLITS = list(dict.fromkeys(split for _, split in DONE))
 
 DONE_DATASETS = list(dict.fromkeys(map(STUDY.dataset_of, DONE_SPLITS)))
 
+DONE_AUDIO = [name for name in DONE_DATASETS if not STUDY.table_set(name)]
+
+SPLITS = STUDY.settings["splits"]
+RELABELLED = [name for name, split in SPLITS.items() if split["method"] == "clusters"]
+DIVIDED = [name for name in SPLITS if name not in RELABELLED]
+CLUSTERED = [pair for pair in STUDY.clustered() if pair[1] in DONE_SPLITS]
+
+EXPLORED = [(name, STUDY.table_set(name)) for name in DONE_DATASETS if STUDY.table_set(name)]
+EXPLAINED = [pair for pair in STUDY.explained() if pair in DONE]
+
 # The order of evaluate's outputs.
-TABLES = ["metrics", "confusion", "guesses", "published", "runs"]
+TABLES = [
+    "metrics",
+    "confusion",
+    "label_confusion",
+    "guesses",
+    "published",
+    "runs",
+    "closeness",
+    "clusters",
+    "agreement",
+]
 
 
 wildcard_constraints:
@@ -51,6 +73,11 @@ wildcard_constraints:
     snapshot="[0-9a-f]+",
     split="[^/]+",
     variant="[^/]+",
+
+
+def one_of(names):
+    """Pattern of a wildcard that is one of some names."""
+    return "|".join(map(re.escape, names)) or "(?!)"
 
 
 def code(rule, *functions):
@@ -70,6 +97,8 @@ def snapshot_of(dataset):
 
 def tracks_of(dataset):
     """Table of all tracks of a dataset as it is now."""
+    if STUDY.table_set(dataset):
+        return f"results/datasets/{dataset}/ingest/{snapshot_of(dataset)}/tracks.parquet"
     return f"results/datasets/{dataset}/tracks/{snapshot_of(dataset)}.parquet"
 
 
@@ -86,6 +115,23 @@ def prepare_code(wildcards):
 def prepare_settings(wildcards):
     """What a dataset is made or fetched from."""
     return PROJECT.prepare_settings(wildcards.dataset)
+
+
+def table_files(wildcards):
+    """The user's own tables that are a dataset."""
+    return list(map(str, PROJECT.dataset(wildcards.dataset).tables))
+
+
+def table_settings(wildcards):
+    """What a dataset's file says of its tables."""
+    told = ("title", "citation", "audio")
+    settings = STUDY.datasets[wildcards.dataset]
+    return {key: value for key, value in settings.items() if key not in told}
+
+
+def lists_folder(wildcards):
+    """Where fetched lists of a dataset are."""
+    return str(PROJECT.dataset(wildcards.dataset).lists_folder)
 
 
 def decoded_tables(wildcards):
@@ -147,6 +193,8 @@ def feature_settings(wildcards):
 
 def tables_of(dataset, features, variant):
     """Tables of a feature set of all batches of a dataset as it is now."""
+    if STUDY.table_set(dataset):
+        return [f"results/datasets/{dataset}/ingest/{snapshot_of(dataset)}/features.parquet"]
     return expand(
         f"{DATASET}/features/{{set}}/{{variant}}/{{batch}}.parquet",
         dataset=dataset,
@@ -173,9 +221,41 @@ def seconds_needed():
     return max(max(spec["min_seconds"], spec.get("segment_seconds", 0)) for spec in sets)
 
 
+def divided_split(wildcards):
+    """The split whose tracks and parts a split of clusters takes."""
+    return f"{RESULTS}/splits/{SPLITS[wildcards.split]['of']}.parquet"
+
+
+def counts_copies(wildcards):
+    """Whether the split that is relabelled counts every copy of a recording."""
+    return SPLITS[SPLITS[wildcards.split]["of"]]["method"] == "published"
+
+
+def clusters_of_split(wildcards):
+    """The clusters that are the labels of a split."""
+    split = SPLITS[wildcards.split]
+    return f"{RESULTS}/cluster/{split['clustering']}/{split['of']}.parquet"
+
+
+def clustering_settings(wildcards):
+    """How labels are clustered."""
+    return STUDY.clusterings[wildcards.clustering]
+
+
+def clustered_features(wildcards):
+    """Feature tables by which labels are clustered."""
+    name = STUDY.features_of_clusters(wildcards.clustering, wildcards.split)
+    return tables_of(STUDY.dataset_of(wildcards.split), name, "original")
+
+
+def explored_features(wildcards):
+    """Feature tables of a set that is explored."""
+    return tables_of(wildcards.dataset, wildcards.set, "original")
+
+
 def split_settings(wildcards):
     """Method of a split and its numbers."""
-    return STUDY.settings["splits"][wildcards.split]
+    return SPLITS[wildcards.split]
 
 
 def run_tables(wildcards, *variants):
@@ -206,10 +286,26 @@ def run_model(wildcards):
     return {k: v for k, v in STUDY.models[wildcards.run].items() if k != "title"}
 
 
-def run_code(wildcards):
-    """Digest of the code of training, with estimator and scaler where they are the user's own."""
-    model = STUDY.models[wildcards.run]
-    return code("train", *filter(None, (model["estimator"], model["scaler"])))
+def run_preparation(wildcards):
+    """What the columns of a table need before a model takes them."""
+    return PROJECT.dataset(STUDY.dataset_of(wildcards.split)).preparation
+
+
+def run_thresholds(wildcards):
+    """From which probability on a run gives a label, where a track may have several."""
+    several = SPLITS[wildcards.split]["task"] == "multi_label"
+    return STUDY.settings["runs"][wildcards.run]["thresholds"] if several else None
+
+
+def run_code_of(rule):
+    """Digest of the code of a rule, with what a run's model names where that is the user's own."""
+
+    def run_code(wildcards):
+        model = STUDY.models[wildcards.run]
+        named = (model["estimator"], model["scaler"], model["parameters"].get("module"))
+        return code(rule, *filter(None, named))
+
+    return run_code
 
 
 def run_provenance(wildcards):
@@ -217,15 +313,19 @@ def run_provenance(wildcards):
     dataset = STUDY.dataset_of(wildcards.split)
     run = STUDY.settings["runs"][wildcards.run]
     features = run["features"]
-    function = STUDY.features[features]["function"]
-    made_by = {features: code("extract", function).split()[0]}
-    if run["variants"] or "test_variant" in run:
-        made_by[f"{features} of variants"] = code("augment", function).split()[0]
+    if STUDY.table_set(dataset):
+        made_by = {features: code("ingest")}
+    else:
+        function = STUDY.features[features]["function"]
+        made_by = {features: code("extract", function).split()[0]}
+        if run["variants"] or "test_variant" in run:
+            made_by[f"{features} of variants"] = code("augment", function).split()[0]
     return {
         "study": STUDY.name,
         "dataset": dataset,
         "split": wildcards.split,
-        "split_method": STUDY.settings["splits"][wildcards.split]["method"],
+        "split_method": SPLITS[wildcards.split]["method"],
+        "task": SPLITS[wildcards.split]["task"],
         "snapshot": snapshot_of(dataset),
         "features": features,
         "feature_code": made_by,
@@ -235,7 +335,8 @@ def run_provenance(wildcards):
 
 def kind_of(split):
     """Whether a split's sides are fixed whatever data comes, or exact for the data of today."""
-    return "fixed" if STUDY.settings["splits"][split]["method"] == "fixed" else "exact"
+    divided = SPLITS[SPLITS[split].get("of", split)]
+    return "fixed" if divided["method"] == "fixed" else "exact"
 
 
 def runs_to_evaluate():
@@ -249,7 +350,8 @@ def runs_to_evaluate():
             "variants": STUDY.settings["runs"][run]["variants"],
             "test_variant": STUDY.settings["runs"][run].get("test_variant"),
             "kind": kind_of(split),
-            "method": STUDY.settings["splits"][split]["method"],
+            "method": SPLITS[split]["method"],
+            "task": SPLITS[split]["task"],
             "reason": SKIPPED.get((run, split)),
         }
         for run, split in STUDY.pairs()
@@ -259,6 +361,17 @@ def runs_to_evaluate():
 def of_done_runs(pattern):
     """A file of every run that is done, in the order of the study."""
     return [pattern.format(run=run, split=split) for run, split in DONE]
+
+
+def of_clusterings(pattern):
+    """A file of every clustering of the labels of a split."""
+    return [pattern.format(clustering=name, split=split) for name, split in CLUSTERED]
+
+
+def of_explained(pattern):
+    """SHAP values and importances of every run that is explained."""
+    stems = [pattern.format(run=run, split=split) for run, split in EXPLAINED]
+    return [f"{stem}{end}" for stem in stems for end in (".parquet", ".importance.parquet")]
 
 
 def tracks_of_done_runs(wildcards):

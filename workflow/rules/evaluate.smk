@@ -4,6 +4,7 @@ rule evaluate:
         records=of_done_runs(f"{RUN}/run.json"),
         splits=of_done_runs(f"{RESULTS}/splits/{{split}}.parquet"),
         tracks=tracks_of_done_runs,
+        clusters=of_clusterings(f"{RESULTS}/cluster/{{clustering}}/{{split}}.parquet"),
     output:
         report(
             f"{RESULTS}/tables/metrics.csv",
@@ -19,6 +20,7 @@ rule evaluate:
     params:
         code=code("evaluate"),
         runs=runs_to_evaluate(),
+        clusterings=[{"clustering": name, "split": split} for name, split in CLUSTERED],
         published=STUDY.settings["published"],
         statistics=STUDY.settings["statistics"],
         seed=STUDY.settings["seed"],

@@ -8,17 +8,21 @@ rule train:
     output:
         predictions=f"{RUN}/predictions.parquet",
         model=directory(f"{RUN}/model"),
+        history=f"{RUN}/history.parquet",
         run=f"{RUN}/run.json",
     log:
         f"logs/train/{STUDY.name}/{{run}}/{{split}}.log",
     conda:
         "../../envs/genreflow.yaml"
     params:
-        code=run_code,
+        code=run_code_of("train"),
         model=run_model,
         provenance=run_provenance,
+        preparation=run_preparation,
+        thresholds=run_thresholds,
+        # Not under the outputs, which are gone when a job is killed.
+        checkpoints=f"{RESULTS}/checkpoints/{{run}}/{{split}}",
         seed=STUDY.settings["seed"],
-        task=STUDY.settings["task"],
     message:
         "Training {wildcards.run} on the split {wildcards.split}"
     script:

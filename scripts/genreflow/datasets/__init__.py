@@ -3,14 +3,16 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from genreflow.errors import GenreflowError
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """A dataset as its file in ``config/datasets`` describes it.
+    """A dataset of audio as its file in ``config/datasets`` describes it.
+
+    Datasets of kind table are a `genreflow.datasets.layout.TableDataset`.
 
     Attributes
     ----------
@@ -33,7 +35,14 @@ class Dataset:
         import path of a function that makes the audio
     lists_folder : Path or None
         where fetched lists are put
+    kind : str
+        audio or table
+    preparation : mapping or None
+        what the pipeline does with the features before anything else
     """
+
+    kind: ClassVar[str] = "audio"
+    preparation: ClassVar[Mapping[str, Any] | None] = None
 
     name: str
     root: Path

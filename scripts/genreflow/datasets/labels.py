@@ -5,15 +5,14 @@ file's own tags (which are read when it is decoded, and so are unknown here). Th
 which of these count, in order of preference.
 """
 
-import csv
-import io
 import posixpath
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from genreflow.datasets import Dataset
+from genreflow.datasets.cells import read_lines
 from genreflow.datasets.names import encode_path
 from genreflow.errors import GenreflowError, closest
 
@@ -33,7 +32,6 @@ USUAL = {
     "artist": ("artist",),
     "title": ("title",),
 }
-DELIMITERS = (",", "\t", ";")
 
 
 class Facts(NamedTuple):
@@ -174,25 +172,19 @@ def read_table(
     GenreflowError
         naming file and line
     """
-    lines = _rows(path)
-    _, header = next(lines, (0, []))
-    roles, given = _find_columns(path, header, columns or {}, labelled)
+    # A file's name may be any bytes: surrogateescape carries them through the text.
+    lines = read_lines(path, errors="surrogateescape")
+    roles, given = _find_columns(path, lines.header, columns or {}, labelled)
     facts: dict[str, Facts] = {}
     seen: dict[str, int] = {}
-    unknown_parts: dict[str, int] = {}
-    for line, cells in lines:
+    found_parts: dict[str, str] = {}
+    for line, cells in lines.rows:
         where = f"{path}, line {line}"
-        if len(cells) != len(header):
-            raise GenreflowError(
-                f"{where}: {len(cells)} cells under {len(header)} headers; "
-                "a cell that holds the delimiter must stand in quotes"
-            )
         track = _track_of(cells[roles["path"]], where)
         text = {role: _text(cells[at], where) for role, at in roles.items() if role != "path"}
-        parts = {name: _part(_text(cells[at], where)) for name, at in given.items()}
-        for part in parts.values():
-            if part and part not in PARTS.values():
-                unknown_parts.setdefault(part, line)
+        parts = {name: part_of(_text(cells[at], where)) for name, at in given.items()}
+        for part in filter(None, parts.values()):
+            found_parts.setdefault(part, f"line {line}")
         row = Facts(
             labels=split_labels(text.get("label", ""), separator),
             artist=text.get("artist") or None,
@@ -205,12 +197,7 @@ def read_table(
                 "keep one of the two lines"
             )
         seen.setdefault(track, line)
-    if unknown_parts:
-        found = ", ".join(f"{part!r} (line {line})" for part, line in unknown_parts.items())
-        raise GenreflowError(
-            f"{path}: a given split holds {found}; known are {', '.join(PARTS)}, "
-            "and nothing or 'not in ...' for tracks outside the split"
-        )
+    require_parts(path, found_parts)
     return Sheet(facts, tuple(given))
 
 
@@ -220,38 +207,34 @@ def split_labels(cell: str, separator: str | None) -> tuple[str, ...] | None:
     return tuple(dict.fromkeys(filter(None, map(str.strip, labels)))) or None
 
 
-def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """The lines of a table, header first, each with its number; blank ones are left out."""
-    try:
-        raw = path.read_bytes()
-    except OSError as error:
-        raise GenreflowError(f"{path}: the table cannot be read: {error.strerror}") from None
-    if b"\0" in raw:
-        raise GenreflowError(f"{path}: not a text in UTF-8; save the table as CSV in UTF-8")
-    # A file's name may be any bytes: surrogateescape carries them through the text.
-    text = raw.decode("utf-8-sig", "surrogateescape")
-    rows = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text), strict=True)
-    line = 1
-    try:
-        for cells in rows:
-            if any(cell.strip() for cell in cells):
-                yield line, cells
-            line = rows.line_num + 1
-    except csv.Error as error:
-        raise GenreflowError(f"{path}, line {line}: not a table: {error}") from None
+def part_of(cell: str) -> str | None:
+    """The part that a cell of a given split names; as it stands where it names none."""
+    word = cell.lower()
+    return None if not word or word.startswith("not in ") else PARTS.get(word, cell)
 
 
-def _delimiter(text: str) -> str:
-    """The delimiter that gives the header the most cells."""
-    header = next(filter(str.strip, io.StringIO(text)), "")
-    return max(DELIMITERS, key=lambda d: len(next(csv.reader([header], delimiter=d), [])))
+def require_parts(path: Path, found: Mapping[str, str]) -> None:
+    """Refuse parts of a given split that there are not.
+
+    Parameters
+    ----------
+    path : Path
+        the table, for the message
+    found : mapping of str to str
+        where each part that `part_of` gave stands first
+    """
+    odd = [f"{part!r} ({where})" for part, where in found.items() if part not in PARTS.values()]
+    if odd:
+        raise GenreflowError(
+            f"{path}: a given split holds {', '.join(odd)}; known are {', '.join(PARTS)}, "
+            "and nothing or 'not in ...' for tracks outside the split"
+        )
 
 
 def _find_columns(
-    path: Path, header: list[str], columns: Mapping[str, Any], labelled: bool
+    path: Path, names: list[str], columns: Mapping[str, Any], labelled: bool
 ) -> tuple[dict[str, int], dict[str, int]]:
     """Positions of the columns by role, and of the given splits by name."""
-    names = [name.strip() for name in header]
 
     def position(name: str) -> int:
         if names.count(name) > 1:
@@ -281,12 +264,6 @@ def _track_of(cell: str, where: str) -> str:
             "write it relative to root, and link what lies elsewhere into root"
         )
     return encode_path(normal)
-
-
-def _part(cell: str) -> str | None:
-    """The part that a cell of a given split names; as it stands where it names none."""
-    word = cell.lower()
-    return None if not word or word.startswith("not in ") else PARTS.get(word, cell)
 
 
 def _text(cell: str, where: str) -> str:

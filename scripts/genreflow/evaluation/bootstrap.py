@@ -16,8 +16,9 @@ from genreflow.evaluation.metrics import Figures, Scorer
 
 # With fewer artists, the interval is too narrow to trust.
 FEW_CLUSTERS = 20
-# Weights worked on at a time.
+# Numbers worked on at a time, and the fewest resamples: with less, sparse products are slow.
 BLOCK = 2**20
+LEAST_WIDTH = 16
 
 
 def draw(n_clusters: int, resamples: int, seed: int) -> np.ndarray:
@@ -59,7 +60,7 @@ def resample(scorer: Scorer, members: np.ndarray, draws: np.ndarray) -> Figures:
     Figures
         with b = resamples
     """
-    width = max(64, BLOCK // len(members))
+    width = max(LEAST_WIDTH, BLOCK // scorer.size)
     blocks = [
         scorer(draws[members, start : start + width]) for start in range(0, draws.shape[1], width)
     ]
@@ -112,3 +113,22 @@ def t_interval(values: np.ndarray, confidence: float) -> tuple[float, float, flo
     mean, std = float(values.mean()), float(values.std(ddof=1))
     half = float(stdtrit(n - 1, (1 + confidence) / 2)) * std / n**0.5
     return mean, std, mean - half, mean + half
+
+
+def value_range(values: np.ndarray) -> tuple[float, float]:
+    """Least and greatest value of a figure over folds, or over seeds.
+
+    Parameters
+    ----------
+    values : np.ndarray [shape=(n,)]
+        NaN where a fold does not define the figure; those are left out
+
+    Returns
+    -------
+    low, high : float
+        both NaN with fewer than two values
+    """
+    values = values[~np.isnan(values)]
+    if len(values) < 2:
+        return np.nan, np.nan
+    return float(values.min()), float(values.max())

@@ -15,6 +15,7 @@ log = logging.getLogger("genreflow")
 
 KEY = ["repeat", "fold", "part", "track_id"]
 TOLERANCE = 1e-6
+STALE = "has other labels in its split (delete the predictions and run again)"
 
 
 @dataclass(frozen=True)
@@ -25,54 +26,71 @@ class Predictions:
     ----------
     keys : pl.DataFrame
         repeat, fold, part, track_id; sorted, n rows
-    truth : np.ndarray [shape=(n,)]
-        number of each row's label in `classes`; int64
-    scores : np.ndarray [shape=(n, n_classes)]
+    truth, guess : np.ndarray [shape=(n, n_labels)]
+        which labels a track has, and which ones it is given; bool
+    scores : np.ndarray [shape=(n, n_labels)]
         probabilities; float64
-    classes : tuple[str, ...]
-        the labels, sorted
+    labels : tuple[str, ...]
+        sorted
     """
 
     keys: pl.DataFrame
     truth: np.ndarray
+    guess: np.ndarray
     scores: np.ndarray
-    classes: tuple[str, ...]
+    labels: tuple[str, ...]
 
 
-def read_predictions(path: str | Path, name: str) -> Predictions:
+def read_predictions(path: str | Path, name: str, task: str) -> Predictions:
     """Read a run's predictions, in whatever order the rows stand.
+
+    Single-label, the guess is the label with the highest score; of equal ones the first, as with
+    `numpy.argmax`. Multi-label, those are guessed whose score reaches their threshold.
 
     Parameters
     ----------
     path : str or Path
-        a parquet file of repeat, fold, part, track_id, target, truth, score
+        a parquet file of repeat, fold, part, track_id, target, truth, score, threshold
     name : str
         what errors call the run
+    task : str
+        single_label or multi_label
 
     Raises
     ------
     GenreflowError
-        when a prediction stands there twice, a track lacks a target, does not have exactly one true
-        label, or has scores that do not sum to 1 within 1e-6
+        when a prediction stands there twice or a track lacks a target; single-label, when a track
+        does not have exactly one true label, or has scores that do not sum to 1 within 1e-6;
+        multi-label, when it has scores outside of 0..1, or a label has no threshold
     """
-    frame = pl.read_parquet(path, columns=[*KEY, "target", "truth", "score"])
-    classes = tuple(sorted(frame["target"].unique()))
+    frame = pl.read_parquet(path, columns=[*KEY, "target", "truth", "score", "threshold"])
+    labels = tuple(sorted(frame["target"].unique()))
     tracks = pl.Enum(sorted(frame["track_id"].unique()))
     # As numbers in the same order, since text sorts slowly.
     frame = frame.with_columns(
         pl.col("repeat", "fold").cast(pl.Int32),
         pl.col("track_id").cast(tracks),
-        pl.col("target").cast(pl.Enum(classes)),
+        pl.col("target").cast(pl.Enum(labels)),
     ).sort(*KEY, "target")
-    _check_complete(frame, classes, name)
+    _check_complete(frame, labels, name)
 
-    keys = frame.select(KEY).gather_every(len(classes)).with_columns(pl.col("track_id").cast(str))
-    scores = frame["score"].to_numpy().reshape(-1, len(classes))
-    truth = frame["truth"].to_numpy().reshape(-1, len(classes))
-    _check_rows(keys, (truth == 1).sum(axis=1) == 1, name, "does not have exactly one true label")
-    near = np.abs(scores.sum(axis=1) - 1) <= TOLERANCE
-    _check_rows(keys, near, name, "has scores that do not sum to 1")
-    return Predictions(keys, truth.argmax(axis=1), scores, classes)
+    keys = frame.select(KEY).gather_every(len(labels)).with_columns(pl.col("track_id").cast(str))
+    truth, scores, thresholds = (
+        frame[column].cast(pl.Float64).to_numpy().reshape(-1, len(labels))
+        for column in ("truth", "score", "threshold")
+    )
+    truth = truth == 1
+    if task == "single_label":
+        near = np.abs(scores.sum(axis=1) - 1) <= TOLERANCE
+        _check_rows(keys, truth.sum(axis=1) == 1, name, "does not have exactly one true label")
+        _check_rows(keys, near, name, "has scores that do not sum to 1")
+        guess = scores.argmax(axis=1)[:, np.newaxis] == np.arange(len(labels))
+    else:
+        inside, known = (scores >= 0) & (scores <= 1), ~np.isnan(thresholds)
+        _check_rows(keys, inside.all(axis=1), name, "has scores outside of 0..1")
+        _check_rows(keys, known.all(axis=1), name, "has labels without a threshold")
+        guess = scores >= thresholds
+    return Predictions(keys, truth, guess, scores, labels)
 
 
 def common_keys(
@@ -131,28 +149,73 @@ def common_keys(
     return keys, dropped
 
 
-def restrict(predictions: Predictions, keys: pl.DataFrame, classes: Sequence[str]) -> Predictions:
-    """The rows that `keys` names, with a column for each of `classes`.
+def restrict(
+    predictions: Predictions,
+    keys: pl.DataFrame,
+    labels: Sequence[str],
+    truth: np.ndarray,
+    name: str,
+) -> Predictions:
+    """The rows that `keys` names, with a column for each of `labels`, and the split's own truth.
 
-    A class that a run does not know gets the score 0 from it.
+    A label that a run does not know gets the score 0 from it, and is never guessed.
+
+    Raises
+    ------
+    GenreflowError
+        when the run was trained with other labels than those of the split
     """
     index = predictions.keys.with_row_index("row")
     rows = keys.join(index, on=KEY, how="left", maintain_order="left")["row"].to_numpy()
-    columns = np.searchsorted(classes, predictions.classes)
-    scores = np.zeros((len(rows), len(classes)))
+    columns = np.searchsorted(labels, predictions.labels)
+    same = (predictions.truth[rows] == truth[:, columns]).all(axis=1)
+    _check_rows(keys, same, name, STALE)
+    guess = np.zeros(truth.shape, dtype=bool)
+    guess[:, columns] = predictions.guess[rows]
+    scores = np.zeros(truth.shape)
     scores[:, columns] = predictions.scores[rows]
-    return Predictions(keys, columns[predictions.truth[rows]], scores, tuple(classes))
+    return Predictions(keys, truth, guess, scores, tuple(labels))
 
 
-def known_classes(paths: Iterable[str | Path]) -> tuple[str, ...]:
-    """Labels that any of the predictions has as a target, sorted."""
-    found: set[str] = set()
+def true_labels(
+    keys: pl.DataFrame, split: pl.DataFrame, paths: Iterable[str | Path]
+) -> tuple[tuple[str, ...], np.ndarray]:
+    """The labels of a split, and which of them its tracks have.
+
+    Parameters
+    ----------
+    keys : pl.DataFrame
+        repeat, fold, part, track_id; n rows
+    split : pl.DataFrame
+        track_id, repeat, fold, part, labels
+    paths : iterable of str or Path
+        predictions, whose targets are labels of the split too
+
+    Returns
+    -------
+    labels : tuple[str, ...]
+        sorted
+    truth : np.ndarray [shape=(n, n_labels)]
+        bool
+    """
+    own = split.select(*KEY, "labels").cast({"repeat": pl.Int32, "fold": pl.Int32})
+    marks = (
+        keys.with_row_index("row")
+        .join(own, on=KEY, how="left")
+        .select("row", "labels")
+        .explode("labels")
+        .drop_nulls()
+    )
+    found = set(marks["labels"])
     for path in paths:
         found.update(pl.scan_parquet(path).select("target").unique().collect()["target"])
-    return tuple(sorted(found))
+    labels = tuple(sorted(found))
+    truth = np.zeros((keys.height, len(labels)), dtype=bool)
+    truth[marks["row"].to_numpy(), np.searchsorted(labels, marks["labels"].to_list())] = True
+    return labels, truth
 
 
-def _check_complete(frame: pl.DataFrame, classes: tuple[str, ...], name: str) -> None:
+def _check_complete(frame: pl.DataFrame, labels: tuple[str, ...], name: str) -> None:
     """Every track of every fold has every target once; the frame is sorted."""
     same = pl.all_horizontal(pl.col(*KEY, "target") == pl.col(*KEY, "target").shift())
     twice = frame.filter(same)
@@ -163,13 +226,13 @@ def _check_complete(frame: pl.DataFrame, classes: tuple[str, ...], name: str) ->
             f"{row['track_id']} ({row['part']}, repeat {row['repeat']}, fold {row['fold']}, "
             f"target {row['target']})"
         )
-    counts = frame.group_by(KEY).len().filter(pl.col("len") != len(classes)).sort(KEY)
+    counts = frame.group_by(KEY).len().filter(pl.col("len") != len(labels)).sort(KEY)
     if counts.height:
         row = counts.row(0, named=True)
         raise GenreflowError(
             f"{name}: {counts.height} tracks lack a target, the first {row['track_id']} "
             f"({row['part']}, repeat {row['repeat']}, fold {row['fold']}) with {row['len']} "
-            f"of {len(classes)}"
+            f"of {len(labels)}"
         )
 
 

@@ -1,10 +1,10 @@
 """The tables that the report is made of, from checked predictions.
 
-Values are null where they are not defined: a class without test tracks has no figures, an interval
+Values are null where they are not defined: a label without test tracks has no figures, an interval
 takes two artists, a spread over folds two folds.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,8 +16,9 @@ from genreflow.evaluation.bootstrap import (
     percentile_interval,
     resample,
     t_interval,
+    value_range,
 )
-from genreflow.evaluation.metrics import OVERALL, PER_CLASS, Scorer
+from genreflow.evaluation.metrics import Scorer
 from genreflow.evaluation.predictions import Predictions
 
 METRICS = pl.Schema(
@@ -34,10 +35,29 @@ METRICS = pl.Schema(
         "fold_std": pl.Float64,
         "fold_low": pl.Float64,
         "fold_high": pl.Float64,
+        "fold_min": pl.Float64,
+        "fold_max": pl.Float64,
         "folds": pl.Int32,
         "tracks": pl.Int32,
         "clusters": pl.Int32,
         "support": pl.Int32,
+    }
+)
+CONFUSION = pl.Schema(
+    {"truth": pl.String, "predicted": pl.String, "count": pl.Float64, "share": pl.Float64}
+)
+LABEL_CONFUSION = pl.Schema(
+    {"label": pl.String, "tp": pl.Int64, "fp": pl.Int64, "fn": pl.Int64, "tn": pl.Int64}
+)
+GUESSES = pl.Schema(
+    {
+        "repeat": pl.Int32,
+        "fold": pl.Int32,
+        "part": pl.String,
+        "track_id": pl.String,
+        "truth": pl.String,
+        "predicted": pl.String,
+        "probability": pl.Float64,
     }
 )
 PUBLISHED = pl.Schema(
@@ -49,6 +69,7 @@ PUBLISHED = pl.Schema(
         "source": pl.String,
         "protocol": pl.String,
         "same_protocol": pl.Boolean,
+        "note": pl.String,
     }
 )
 
@@ -116,14 +137,29 @@ def make_samples(
     return samples
 
 
-def metrics_table(predictions: Predictions, sample: Sample, confidence: float) -> pl.DataFrame:
-    """Every figure of a run on one part, overall (target null) and per class, with its intervals.
+def metrics_table(
+    predictions: Predictions,
+    sample: Sample,
+    make_scorer: Callable[[np.ndarray, np.ndarray, np.ndarray], Scorer],
+    confidence: float,
+) -> pl.DataFrame:
+    """Every figure of a run on one part, overall (target null) and per label, with its intervals.
 
-    ``clusters``, ``tracks`` and ``support`` count different artists and tracks; those of a class
-    have its label. Run and split stay null.
+    ``clusters``, ``tracks`` and ``support`` count different artists and tracks; those of a label
+    have it. Run and split stay null.
+
+    Parameters
+    ----------
+    predictions : Predictions
+    sample : Sample
+        the part
+    make_scorer : callable
+        of truth, guess and scores [each of shape=(n, n_labels)]: the scorer of the task
+    confidence : float in (0, 1)
+        level of all intervals
     """
     truth = predictions.truth[sample.rows]
-    scorer = Scorer(truth, predictions.scores[sample.rows])
+    scorer = make_scorer(truth, predictions.guess[sample.rows], predictions.scores[sample.rows])
     n, n_folds = sample.folds.shape
     plain = scorer(np.column_stack([np.ones(n, dtype=np.uint16), sample.folds]))
     drawn = resample(scorer, sample.members, sample.draws)
@@ -131,18 +167,19 @@ def metrics_table(predictions: Predictions, sample: Sample, confidence: float) -
     n_tracks = len(np.unique(sample.tracks))
     everything = np.ones(n, dtype=bool)
     figures = [
-        (None, everything, name, plain.overall[name], drawn.overall[name]) for name in OVERALL
+        (None, everything, name, values, drawn.overall[name])
+        for name, values in plain.overall.items()
     ]
     figures += [
-        (label, truth == k, name, plain.classes[name][k], drawn.classes[name][k])
-        for k, label in enumerate(predictions.classes)
-        for name in PER_CLASS
+        (label, truth[:, k], name, values[k], drawn.classes[name][k])
+        for k, label in enumerate(predictions.labels)
+        for name, values in plain.classes.items()
     ]
     rows = []
     for label, own, name, values, resampled in figures:
         n_clusters, support = (len(np.unique(x[own])) for x in (sample.members, sample.tracks))
         interval = percentile_interval(resampled, confidence) if n_clusters > 1 else (None, None)
-        spread = t_interval(values[1:], confidence)
+        spread = (*t_interval(values[1:], confidence), *value_range(values[1:]))
         described = (None, None, sample.part, label, name)
         sizes = (n_folds, n_tracks, n_clusters, support)
         rows.append((*described, values[0], *interval, *spread, *sizes))
@@ -152,37 +189,54 @@ def metrics_table(predictions: Predictions, sample: Sample, confidence: float) -
 
 
 def confusion_table(predictions: Predictions, sample: Sample) -> pl.DataFrame:
-    """Truth by guess: how often, and which share of the tracks of that label.
+    """Truth by guess, of single labels: how often, and which share of the tracks of that label.
 
     All repeats and folds together: a track that is tested in r repeats counts r times. All
-    n_classes x n_classes cells are there.
+    n_labels x n_labels cells are there.
     """
-    classes = predictions.classes
-    k = len(classes)
-    truth = predictions.truth[sample.rows]
-    guess = predictions.scores[sample.rows].argmax(axis=1)
+    labels = predictions.labels
+    k = len(labels)
+    truth = predictions.truth[sample.rows].argmax(axis=1)
+    guess = predictions.guess[sample.rows].argmax(axis=1)
     count = np.bincount(truth * k + guess, minlength=k * k).astype(np.float64)
     total = np.repeat(count.reshape(k, k).sum(axis=1), k)
     share = np.divide(count, total, out=np.full(k * k, np.nan), where=total > 0)
-    return pl.DataFrame(
-        {
-            "truth": np.repeat(classes, k),
-            "predicted": np.tile(classes, k),
-            "count": count,
-            "share": share,
-        }
-    ).with_columns(pl.col("share").fill_nan(None))
+    columns = (np.repeat(labels, k), np.tile(labels, k), count, share)
+    return pl.DataFrame(dict(zip(CONFUSION, columns, strict=True)), schema=CONFUSION).with_columns(
+        pl.col("share").fill_nan(None)
+    )
+
+
+def label_confusion_table(predictions: Predictions, sample: Sample) -> pl.DataFrame:
+    """How often each label was given rightly (tp), wrongly (fp), missed (fn), and neither (tn).
+
+    All repeats and folds together, as in `confusion_table`.
+    """
+    truth, guess = predictions.truth[sample.rows], predictions.guess[sample.rows]
+    cells = (truth & guess, ~truth & guess, truth & ~guess, ~truth & ~guess)
+    columns = (predictions.labels, *(cell.sum(axis=0) for cell in cells))
+    return pl.DataFrame(dict(zip(LABEL_CONFUSION, columns, strict=True)), schema=LABEL_CONFUSION)
 
 
 def guesses_table(predictions: Predictions) -> pl.DataFrame:
-    """The label with the highest probability, for each predicted track; of equal ones the first."""
-    guess = predictions.scores.argmax(axis=1)
-    classes = np.array(predictions.classes)
+    """The labels of each predicted track, those that it is given, and its highest probability.
+
+    Several labels are joined by ``", "``; null where none is given.
+    """
     return predictions.keys.with_columns(
-        truth=pl.Series(classes[predictions.truth]),
-        predicted=pl.Series(classes[guess]),
-        probability=pl.Series(predictions.scores[np.arange(len(guess)), guess]),
+        truth=_joined(predictions.truth, predictions.labels),
+        predicted=_joined(predictions.guess, predictions.labels),
+        probability=pl.Series(predictions.scores.max(axis=1)),
     )
+
+
+def _joined(marks: np.ndarray, labels: Sequence[str]) -> pl.Series:
+    """The marked labels of each row as one text, null where there is none."""
+    rows, columns = marks.nonzero()
+    marked = pl.DataFrame({"row": rows, "text": np.array(labels)[columns]})
+    texts = marked.group_by("row", maintain_order=True).agg(pl.col("text").str.join(", "))
+    every = pl.DataFrame({"row": np.arange(len(marks))})
+    return every.join(texts, on="row", how="left", maintain_order="left")["text"]
 
 
 def published_table(published: Sequence[Mapping], metrics: pl.DataFrame) -> pl.DataFrame:
@@ -191,11 +245,12 @@ def published_table(published: Sequence[Mapping], metrics: pl.DataFrame) -> pl.D
     Parameters
     ----------
     published : sequence of mappings
-        run, split, metric, value, source, protocol, same_protocol
+        run, split, metric, value, source, protocol, same_protocol, note; the last three may
+        be missing
     metrics : pl.DataFrame
         of all runs; one that is not there leaves measured, low and high null
     """
-    rows = [{"protocol": "", "same_protocol": False, **entry} for entry in published]
+    rows = [{"protocol": "", "same_protocol": False, "note": "", **entry} for entry in published]
     measured = metrics.filter(pl.col("part") == "test", pl.col("target").is_null()).select(
         "run", "split", "metric", pl.col("value").alias("measured"), "low", "high"
     )

@@ -1,23 +1,35 @@
 """From the description of a model to an estimator that is not fitted yet."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from genreflow.errors import GenreflowError
+from genreflow.errors import GenreflowError, require_known
 from genreflow.importing import load
 from genreflow.models.check import check_parameters, class_parameters
 
 if TYPE_CHECKING:
+    from sklearn.compose import ColumnTransformer
     from sklearn.pipeline import Pipeline
 
-# Names of the two steps of every pipeline.
-SCALER, ESTIMATOR = "scaler", "estimator"
+# Names of the steps of a pipeline, in their order; every pipeline has the last one.
+IMPUTER, MIN_MAX, SCALER, ESTIMATOR = "imputer", "min_max", "scaler", "estimator"
+
+# How missing values are replaced; where tracks that miss some are left out, nothing is.
+STRATEGIES = ("median", "mean", "most_frequent")
 
 
 def build_estimator(
-    spec: Mapping[str, Any], *, seed: int, threads: int = 1, where: str = "model"
+    spec: Mapping[str, Any],
+    *,
+    seed: int,
+    threads: int = 1,
+    features: Sequence[str] = (),
+    preparation: Mapping[str, Any] | None = None,
+    multi_label: bool = False,
+    where: str = "model",
 ) -> "Pipeline":
-    """Make the pipeline of a model: its scaler, where it has one, then its estimator.
+    """Make the pipeline of a model: what its data need, its scaler if any, and its estimator.
 
     Parameters
     ----------
@@ -29,19 +41,28 @@ def build_estimator(
     threads : int > 0
         becomes the ``n_jobs`` that `spec` does not set, but for scikit-learn's own estimators:
         they take one thread, since forests add up in the order in which threads end
+    features : sequence of str
+        names of the columns that `preparation` may name
+    preparation : mapping, optional
+        what the dataset's columns need: ``missing`` (how missing values are replaced, one of
+        `STRATEGIES`) and ``min_max`` (columns that are put to 0..1)
+    multi_label : bool
+        whether tracks may have several labels. An estimator that takes one label each is fitted
+        once for each label, as sklearn.multiclass.OneVsRestClassifier does it.
     where : str
         what messages call the model
 
     Returns
     -------
     sklearn.pipeline.Pipeline
-        not fitted; steps ``"scaler"`` and ``"estimator"``
+        not fitted; steps ``"imputer"``, ``"min_max"``, ``"scaler"`` where they are asked for, and
+        ``"estimator"``
 
     Raises
     ------
     GenreflowError
-        where a class cannot be imported, a parameter is not known, or the estimator gives no
-        probabilities
+        where a class cannot be imported, a parameter or a column is not known, or the estimator
+        gives no probabilities
     """
     estimator = _make(spec["estimator"], spec["parameters"], where, "estimator")
     if not hasattr(estimator, "fit"):
@@ -51,13 +72,13 @@ def build_estimator(
             f"{where}: {spec['estimator']} gives no probabilities with these parameters; "
             "say 'calibrate: true' to have them fitted"
         )
-    steps = [(ESTIMATOR, estimator)]
+    steps = _prepare(preparation or {}, features, where)
     if spec["scaler"]:
-        steps.insert(0, (SCALER, _make(spec["scaler"], {}, where, "scaler")))
+        steps.append((SCALER, _make(spec["scaler"], {}, where, "scaler")))
 
     from sklearn.pipeline import Pipeline
 
-    pipeline = Pipeline(steps)
+    pipeline = Pipeline([*steps, (ESTIMATOR, estimator)])
     ours = {"random_state": seed}
     if not type(estimator).__module__.startswith("sklearn."):
         ours["n_jobs"] = threads
@@ -65,7 +86,70 @@ def build_estimator(
         step, _, parameter = name.rpartition("__")
         if parameter in ours and not (step == ESTIMATOR and parameter in spec["parameters"]):
             pipeline.set_params(**{name: ours[parameter]})
+    if multi_label:
+        _take_label_sets(pipeline, spec, where)
     return pipeline
+
+
+def estimator_path(pipeline: "Pipeline") -> str:
+    """Where the model's own estimator stands among the parameters of its pipeline.
+
+    Returns
+    -------
+    str
+        such as ``"estimator"``, or ``"estimator__estimator"`` where each label has its own
+    """
+    from sklearn.multiclass import OneVsRestClassifier
+
+    one_each = isinstance(pipeline[ESTIMATOR], OneVsRestClassifier)
+    return f"{ESTIMATOR}__estimator" if one_each else ESTIMATOR
+
+
+def _take_label_sets(pipeline: "Pipeline", spec: Mapping[str, Any], where: str) -> None:
+    """Have each label decided on its own, by estimators that cannot do so themselves, too."""
+    from sklearn.multiclass import OneVsRestClassifier
+
+    kind = type(pipeline[ESTIMATOR])
+    if not (getattr(kind, "multi_label", False) or kind.__module__.startswith("xgboost.")):
+        pipeline.set_params(**{ESTIMATOR: OneVsRestClassifier(pipeline[ESTIMATOR])})
+    elif spec["calibrate"]:
+        raise GenreflowError(
+            f"{where}: {spec['estimator']} gives a probability for each of several labels; "
+            "say 'calibrate: false'"
+        )
+
+
+def _prepare(
+    preparation: Mapping[str, Any], features: Sequence[str], where: str
+) -> list[tuple[str, Any]]:
+    """The steps that a dataset's columns need before any model takes them."""
+    steps: list[tuple[str, Any]] = []
+    if preparation.get("missing") in STRATEGIES:
+        from sklearn.impute import SimpleImputer
+
+        # A column without any value in the training part stays, as zeros.
+        imputer = SimpleImputer(strategy=preparation["missing"], keep_empty_features=True)
+        steps.append((IMPUTER, imputer))
+    if chosen := preparation.get("min_max"):
+        for name in chosen:
+            require_known(name, features, f"{where}: min_max", "features")
+        steps.append((MIN_MAX, _min_max(frozenset(chosen), features)))
+    return steps
+
+
+def _min_max(chosen: frozenset[str], features: Sequence[str]) -> "ColumnTransformer":
+    """Put some columns to 0..1; all columns stay where they are."""
+    from sklearn.compose import ColumnTransformer
+    from sklearn.preprocessing import MinMaxScaler
+
+    # The columns come out in the order of the blocks.
+    blocks = groupby(range(len(features)), lambda column: features[column] in chosen)
+    return ColumnTransformer(
+        [
+            (f"{number}", MinMaxScaler() if scaled else "passthrough", list(columns))
+            for number, (scaled, columns) in enumerate(blocks)
+        ]
+    )
 
 
 def _make(path: str, parameters: Mapping[str, Any], where: str, key: str) -> Any:

@@ -1,9 +1,10 @@
 """Models in files that execute nothing when they are read.
 
 A model is a folder: ``model.json`` names its labels, ``pipeline.skops`` holds what scikit-learn
-fitted, and ``xgboost.json``, where there is one, the boosted trees in XGBoost's own format. Skops
-builds objects of types that are trusted by name and refuses all others before it imports them;
-the list of trusted types stands here, never in the folder.
+fitted, and, where there is one, ``xgboost.json`` the boosted trees in XGBoost's own format or
+``network.safetensors`` the weights of a network. Skops builds objects of types that are trusted by
+name and refuses all others before it imports them; the list of trusted types stands here, never in
+the folder, and so does that of the functions that make the modules of networks.
 """
 
 import json
@@ -20,15 +21,20 @@ if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
 FORMAT = 1
-DESCRIPTION, PIPELINE, BOOSTER = "model.json", "pipeline.skops", "xgboost.json"
+DESCRIPTION, PIPELINE = "model.json", "pipeline.skops"
+BOOSTER, WEIGHTS = "xgboost.json", "network.safetensors"
 
 # Types beyond those that skops trusts by itself; `_check_trees` looks into the last one.
 TRUSTED = (
+    "genreflow.models.cluster_vote.ClusterVote",
+    "numpy.dtype",
     "sklearn.calibration._CalibratedClassifier",
     "sklearn.calibration._SigmoidCalibration",
+    "sklearn.multiclass._ConstantPredictor",
     "sklearn.tree._tree.Tree",
 )
 BOOSTERS = ("XGBClassifier", "XGBRFClassifier")
+MODULES = ("genreflow.models.networks.feed_forward",)
 
 
 def save_model(pipeline: "Pipeline", classes: Sequence[str], folder: str | Path) -> None:
@@ -54,13 +60,9 @@ def save_model(pipeline: "Pipeline", classes: Sequence[str], folder: str | Path)
     folder.mkdir(parents=True, exist_ok=True)
     description: dict[str, Any] = {"format": FORMAT, "classes": list(classes)}
     estimator = _estimator(pipeline)
-    boosted = type(estimator).__module__.startswith("xgboost.")
-    if boosted:
-        description["xgboost"] = {
-            "class": type(estimator).__name__,
-            "parameters": _set_parameters(estimator),
-        }
-        estimator.save_model(folder / BOOSTER)
+    apart = _write_apart(estimator, folder)
+    if apart:
+        description |= apart
         _exchange(pipeline, "passthrough")
     try:
         skops.io.dump(pipeline, folder / PIPELINE, compression=ZIP_DEFLATED, compresslevel=1)
@@ -69,7 +71,7 @@ def save_model(pipeline: "Pipeline", classes: Sequence[str], folder: str | Path)
             f"{type(estimator).__name__} cannot be written to a file: {error}"
         ) from error
     finally:
-        if boosted:
+        if apart:
             _exchange(pipeline, estimator)
     text = json.dumps(description, indent=1, ensure_ascii=False)
     (folder / DESCRIPTION).write_text(text + "\n", encoding="utf-8")
@@ -83,7 +85,8 @@ def load_model(folder: str | Path, *, trusted: Sequence[str] = ()) -> tuple["Pip
     folder : str or Path
         as `save_model` left it
     trusted : sequence of str
-        types that the caller trusts beyond `TRUSTED`, such as an estimator of the user's own
+        types that the caller trusts beyond `TRUSTED`, such as an estimator of the user's own, and
+        functions beyond `MODULES` that make the module of a network
 
     Returns
     -------
@@ -102,7 +105,25 @@ def load_model(folder: str | Path, *, trusted: Sequence[str] = ()) -> tuple["Pip
     pipeline = _read_pipeline(folder / PIPELINE, [*TRUSTED, *trusted])
     if "xgboost" in description:
         _exchange(pipeline, _read_booster(folder, description["xgboost"]))
+    if "network" in description:
+        modules = [*MODULES, *trusted]
+        _exchange(pipeline, _read_network(folder, description["network"], modules))
     return pipeline, description["classes"]
+
+
+def _write_apart(estimator: Any, folder: Path) -> dict[str, Any]:
+    """Write an estimator that has a format of its own; what the description says of it."""
+    package = type(estimator).__module__
+    if package.startswith("xgboost."):
+        estimator.save_model(folder / BOOSTER)
+        parameters = _set_parameters(estimator)
+        return {"xgboost": {"class": type(estimator).__name__, "parameters": parameters}}
+    if package == "genreflow.models.network":
+        from safetensors.torch import save_file
+
+        save_file(estimator.module_.state_dict(), folder / WEIGHTS)
+        return {"network": estimator.described()}
+    return {}
 
 
 def _described(folder: Path) -> dict[str, Any]:
@@ -134,7 +155,8 @@ def _read_pipeline(file: Path, trusted: list[str]) -> "Pipeline":
         pipeline = skops.io.load(file, trusted=trusted)
         if not isinstance(pipeline, Pipeline):
             raise ValueError(f"it holds a {type(pipeline).__name__}, not a pipeline")
-        _check_trees(_estimator(pipeline))
+        for estimator in _deciding(pipeline.steps[-1][1]):
+            _check_trees(estimator)
     except UntrustedTypesFoundException as error:
         unknown = sorted(set(skops.io.get_untrusted_types(file=file)) - set(trusted))
         raise GenreflowError(
@@ -160,6 +182,42 @@ def _read_booster(folder: Path, made: dict[str, Any]) -> Any:
     except Exception as error:
         raise _damaged(file, error) from error
     return booster
+
+
+def _read_network(folder: Path, made: dict[str, Any], trusted: Sequence[str]) -> Any:
+    from safetensors.torch import load_file
+
+    from genreflow.models.network import Network
+
+    file = folder / WEIGHTS
+    if not file.is_file():
+        raise GenreflowError(f"{folder} holds no whole model: there is no {WEIGHTS}")
+    try:
+        module = made["parameters"]["module"]
+    except (TypeError, KeyError) as error:
+        raise _damaged(folder / DESCRIPTION, error) from error
+    if module not in trusted:
+        raise GenreflowError(
+            f"{folder} was not read: the function that makes its network is not trusted: {module}"
+        )
+    try:
+        return Network.restored(made, load_file(file))
+    except Exception as error:
+        raise _damaged(file, error) from error
+
+
+def _deciding(estimator: Any) -> Iterator[Any]:
+    """The estimators that are given the table: of each label, inside of their calibration."""
+    from sklearn.multiclass import OneVsRestClassifier
+
+    if isinstance(estimator, OneVsRestClassifier):
+        for one in estimator.estimators_:
+            yield from _deciding(one)
+    elif inner := getattr(estimator, "calibrated_classifiers_", None):
+        for one in inner:
+            yield from _deciding(one.estimator)
+    else:
+        yield estimator
 
 
 def _check_trees(estimator: Any) -> None:

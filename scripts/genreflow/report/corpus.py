@@ -4,7 +4,8 @@ import numpy as np
 import polars as pl
 
 from genreflow.report import numbers
-from genreflow.report.axis import Axis, axis_around
+from genreflow.report.axis import axis_around
+from genreflow.report.facts import facts, shared_recordings
 from genreflow.report.material import Material
 from genreflow.report.numbers import counted
 from genreflow.report.problems import problems
@@ -21,28 +22,18 @@ def datasets(material: Material) -> list[dict]:
     return [_dataset(material, name, tracks) for name, tracks in material.tracks.items()]
 
 
-def usable(tracks: pl.DataFrame) -> pl.DataFrame:
-    """Return the tracks that count: labelled, not quarantined, no duplicate, no conflict."""
-    return tracks.filter(
-        pl.col("status") != "quarantined",
-        pl.col("labels").list.len() > 0,
-        pl.col("duplicate_of").is_null(),
-        pl.col("conflict").is_null(),
-    )
-
-
-def part_counts(split: pl.DataFrame, tracks: pl.DataFrame) -> pl.DataFrame:
-    """Count the tracks of each label in each part, as a mean over folds and repeats.
+def part_counts(split: pl.DataFrame) -> pl.DataFrame:
+    """Count the tracks of each label in each part of a split, as a mean over folds and repeats.
 
     Returns
     -------
     pl.DataFrame
         label, then one f64 column for each of `PARTS`
     """
-    labels = tracks.select("track_id", label="labels").explode("label")
     rounds = max(split.select("repeat", "fold").unique().height, 1)
     counts = (
-        split.join(labels, on="track_id")
+        split.select("part", label="labels")
+        .explode("label")
         .filter(pl.col("label").is_not_null())
         .group_by("label", "part")
         .agg(count=pl.len() / rounds)
@@ -55,55 +46,44 @@ def part_counts(split: pl.DataFrame, tracks: pl.DataFrame) -> pl.DataFrame:
 
 
 def _dataset(material: Material, name: str, tracks: pl.DataFrame) -> dict:
-    good = usable(tracks)
+    used = material.used[name]
     splits = [s for s in material.split_names if material.split_dataset(s) == name]
-    seconds = good["seconds"].drop_nulls().to_numpy()
-    levels = _levels(good)
-    axis = axis_around([end for own in levels.values() for end in own], ticks=4)
+    own = [s for s in splits if not material.is_of_clusters(s)]
     title, citation = material.about_dataset(name)
+    sound = None if material.is_table(name) else _sound(used)
+    labels = tracks.explode("labels")["labels"].drop_nulls().unique().to_list()
     return {
         "name": name,
         "title": "" if title == name else title,
         "citation": citation,
-        "facts": _facts(tracks, good),
-        "splits": splits,
+        "facts": facts(material, name),
+        "shared": shared_recordings(tracks),
+        "artists": tracks["artist"].null_count() < len(tracks),
         "folded": any(material.splits[s]["fold"].max() for s in splits),
         "legend": _legend(material, splits),
-        "labels": _labels(material, tracks, good, splits, levels, axis),
+        "splits": own,
+        "labels": _labels(material, used, labels, own, sound),
+        "clusters": [{"split": s, "labels": _parts(material, [s])} for s in splits if s not in own],
+        "sound": sound,
+        "problems": problems(material, name),
+    }
+
+
+def _sound(used: pl.DataFrame) -> dict:
+    """What only audio has: lengths, formats, and levels by label."""
+    seconds = used["seconds"].drop_nulls().to_numpy()
+    levels = _levels(used)
+    axis = axis_around([end for own in levels.values() for end in own], ticks=4)
+    return {
+        "levels": levels,
+        "axis": axis,
         "level_ticks": [
             {"at": axis.place(t), "text": f"{t:g}".replace("-", "−")} for t in axis.ticks
         ],
         "same_length": same_length(seconds),
         "seconds": _histogram(seconds),
-        "formats": _formats(good),
-        "problems": problems(material, name, tracks),
+        "formats": _formats(used),
     }
-
-
-def _facts(tracks: pl.DataFrame, good: pl.DataFrame) -> list[tuple[str, str]]:
-    known = good.filter(pl.col("artist").is_not_null())
-    unknown = len(good) - len(known)
-    artists = numbers.count(known["artist"].n_unique())
-    if unknown:
-        artists += f", unknown for {counted(unknown, 'track')}"
-    conflict = tracks["conflict"].is_not_null()
-    copies = int((tracks["duplicate_of"].is_not_null() & ~conflict).sum())
-    states = [
-        (int((tracks["status"] == "quarantined").sum()), "in quarantine"),
-        (int((tracks["status"] == "warning").sum()), "used with a warning"),
-        (copies, "copy of another track" if copies == 1 else "copies of other tracks"),
-        (int(conflict.sum()), "under two labels"),
-        (int((tracks["labels"].list.len().fill_null(0) == 0).sum()), "without a label"),
-    ]
-    seconds = good["seconds"].drop_nulls()
-    return [
-        ("Files listed", numbers.count(len(tracks))),
-        ("Tracks that count", numbers.count(len(good))),
-        ("Set aside or noted", ", ".join(f"{numbers.count(n)} {what}" for n, what in states if n)),
-        ("Labels", numbers.count(good.explode("labels")["labels"].n_unique())),
-        ("Artists", artists),
-        ("Music in all", numbers.seconds(float(seconds.sum()))),
-    ]
 
 
 def _legend(material: Material, splits: list[str]) -> list[tuple[str, str]]:
@@ -114,10 +94,10 @@ def _legend(material: Material, splits: list[str]) -> list[tuple[str, str]]:
     return [*legend, (rest[0], " or ".join(rest))] if rest else legend
 
 
-def _levels(good: pl.DataFrame) -> dict[str, list[float]]:
+def _levels(used: pl.DataFrame) -> dict[str, list[float]]:
     """`QUANTILES` of the RMS in decibel under full scale by label; silence has no level."""
     table = (
-        good.filter(pl.col("rms") > 0)
+        used.filter(pl.col("rms") > 0)
         .explode("labels")
         .group_by("labels")
         .agg((20 * pl.col("rms").log10()).quantile(q).alias(f"q{q}") for q in QUANTILES)
@@ -126,17 +106,12 @@ def _levels(good: pl.DataFrame) -> dict[str, list[float]]:
 
 
 def _labels(
-    material: Material,
-    tracks: pl.DataFrame,
-    good: pl.DataFrame,
-    splits: list[str],
-    levels: dict[str, list[float]],
-    axis: Axis,
+    material: Material, used: pl.DataFrame, labels: list[str], splits: list[str], sound: dict | None
 ) -> list[dict]:
-    """One row per label: tracks, artists, parts of each split, lengths, levels."""
-    listed = tracks.select(label="labels").explode("label").drop_nulls().unique()
+    """One row per label of a dataset: tracks, artists, parts of each split, lengths, levels."""
     by_label = (
-        listed.join(good.explode("labels").rename({"labels": "label"}), on="label", how="left")
+        pl.DataFrame({"label": labels}, schema={"label": pl.String})
+        .join(used.explode("labels").rename({"labels": "label"}), on="label", how="left")
         .group_by("label")
         .agg(
             tracks=pl.col("track_id").count(),
@@ -146,27 +121,36 @@ def _labels(
         )
         .sort("label")
     )
-    parts = {
-        split: {
-            row["label"]: [row[part] for part in PARTS]
-            for row in part_counts(material.splits[split], tracks).iter_rows(named=True)
-        }
-        for split in splits
-    }
-    most = max((sum(p) for own in parts.values() for p in own.values()), default=1) or 1
+    parts = {row["label"]: row["parts"] for row in _parts(material, splits)}
     rows = []
     for row in by_label.iter_rows(named=True):
-        level = levels.get(row["label"])
+        level = sound and sound["levels"].get(row["label"])
         rows.append(
             row
             | {
                 "seconds_text": numbers.seconds(row["seconds"]),
-                "parts": [_bar(parts[s].get(row["label"], [0] * len(PARTS)), most) for s in splits],
-                "level": [axis.place(end) for end in level] if level else None,
+                "parts": parts.get(row["label"], [_bar([0] * len(PARTS), 1)] * len(splits)),
+                "level": [sound["axis"].place(end) for end in level] if level else None,
                 "level_text": f"{level[2]:.1f}".replace("-", "−") if level else "",
             }
         )
     return rows
+
+
+def _parts(material: Material, splits: list[str]) -> list[dict]:
+    """A bar for each label and split, drawn to one scale."""
+    counts: dict[str, dict[str, list[float]]] = {}
+    for split in splits:
+        for label, *own in part_counts(material.splits[split]).iter_rows():
+            counts.setdefault(label, {})[split] = own
+    most = max((sum(own) for found in counts.values() for own in found.values()), default=1) or 1
+    return [
+        {
+            "label": label,
+            "parts": [_bar(counts[label].get(split, [0] * len(PARTS)), most) for split in splits],
+        }
+        for label in sorted(counts)
+    ]
 
 
 def _bar(counts: list[float], most: float) -> dict:
@@ -238,9 +222,9 @@ def _histogram(seconds: np.ndarray) -> dict | None:
     }
 
 
-def _formats(good: pl.DataFrame) -> list[dict]:
+def _formats(used: pl.DataFrame) -> list[dict]:
     return (
-        good.group_by("format", "rate", "channels")
+        used.group_by("format", "rate", "channels")
         .agg(tracks=pl.len())
         .sort(["tracks", "format", "rate", "channels"], descending=[True, False, False, False])
         .head(30)

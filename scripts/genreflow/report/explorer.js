@@ -1,25 +1,29 @@
-"use strict";
+const WORST = 12;
 
-const LEVELS = 24;
-const MOST_NUMBERED = 16;
-
+/** The part of the page about one run on one split. */
 class Explorer {
   constructor(content) {
     this.content = content;
-    this.cell = null;
+    this.matrix = new Matrix(byId("matrix"), (cell) => this.describe(cell));
     this.fill(byId("pick-split"), content.splits);
     this.fill(byId("pick-run"), content.splits[0].runs);
     byId("pick-split").addEventListener("change", () => this.pickSplit());
     byId("pick-run").addEventListener("change", () => this.show());
-    byId("filter").addEventListener("input", () => this.filter());
-    for (const input of document.querySelectorAll("input[name=cells]")) {
-      input.addEventListener("change", () => this.show());
+    this.filters = [
+      startFilter(byId("filter"), byId("labels")),
+      startFilter(byId("filter-counts"), byId("counts")),
+    ];
+    for (const input of document.querySelectorAll("input[name=cells], input[name=order]")) {
+      input.addEventListener("change", () => this.drawMatrix());
     }
+    byId("zoom-in").addEventListener("click", () => this.matrix.resize(this.matrix.zoom * ZOOM));
+    byId("zoom-out").addEventListener("click", () => this.matrix.resize(this.matrix.zoom / ZOOM));
+    byId("zoom-fit").addEventListener("click", () => this.matrix.resize(1));
     byId("explorer").hidden = false;
     this.show();
     let width = innerWidth;
     addEventListener("resize", () => {
-      if (width !== innerWidth) this.drawMatrix();
+      if (width !== innerWidth && this.oneLabel) this.matrix.redraw();
       width = innerWidth;
     });
   }
@@ -34,237 +38,116 @@ class Explorer {
     const runs = this.content.splits[byId("pick-split").value].runs;
     this.fill(byId("pick-run"), runs);
     byId("pick-run").value = Math.max(runs.findIndex((run) => run.name === name), 0);
+    this.matrix.zoom = 1;
+    this.matrix.cell = undefined;
     this.show();
   }
 
   show() {
     this.split = this.content.splits[byId("pick-split").value];
     this.run = this.split.runs[byId("pick-run").value];
+    this.oneLabel = this.split.task === "single_label";
+    byId("one-label").hidden = !this.oneLabel;
+    byId("several-labels").hidden = this.oneLabel;
+    if (this.oneLabel) this.showMatrix();
+    else this.showCounts();
+    this.drawLabels();
+    for (const filter of this.filters) filter();
+  }
+
+  // ------------------------------------------------------------ one label for each track
+
+  showMatrix() {
     const size = this.split.classes.length;
     this.counts = new Map();
     this.totals = new Array(size).fill(0);
+    let cell = 0;
     for (let at = 0; at < this.run.cells.length; at += 2) {
-      const [cell, count] = [this.run.cells[at], this.run.cells[at + 1]];
+      cell += this.run.cells[at];
+      const count = this.run.cells[at + 1];
       this.counts.set(cell, { count, tracks: this.run.tracks[at / 2] });
       this.totals[Math.floor(cell / size)] += count;
     }
     const wrong = this.confusions();
-    if (this.cell === null || this.cell >= size * size) this.cell = wrong[0]?.cell ?? 0;
+    this.matrix.cell ??= wrong[0]?.cell ?? 0;
     this.drawMatrix();
     this.listWorst(wrong);
-    this.drawLabels();
   }
-
-  share(cell) {
-    const row = Math.floor(cell / this.split.classes.length);
-    return (this.counts.get(cell)?.count ?? 0) / (this.totals[row] || 1);
-  }
-
-  // ------------------------------------------------------------ the matrix
 
   drawMatrix() {
-    const { classes } = this.split;
-    const size = classes.length;
-    const holder = byId("matrix");
-    const large = size > 40;
-    holder.closest(".confusion").classList.toggle("large", size > 20 || innerWidth < 960);
-    const room = holder.clientWidth;
-    const font = large ? 8.5 : size > 20 ? 11 : 13;
-    const longest = Math.max(...classes.map((name) => name.length));
-    const margin = Math.min(longest * font * 0.58 + 12, large ? 100 : room * 0.32);
-    const upright = margin > (room - margin) / size - 6;
-    const top = upright ? margin : font + 14;
-    const step = Math.max(Math.min((room - margin - 2) / size, 92), large ? 9 : 22);
-    this.place = { margin, top, step };
-    const side = step * size;
-    const svg = shape("svg", {
-      width: Math.ceil(margin + side + 2),
-      height: Math.ceil(top + side + 2),
-      role: "application",
-      tabindex: "0",
-      "aria-roledescription": "confusion matrix",
-      "aria-label": `Confusion matrix of ${this.run.name} on split ${this.split.name}; arrow keys move from cell to cell`,
+    const checked = (name) => document.querySelector(`input[name=${name}]:checked`).value;
+    const { classes, order, name } = this.split;
+    // Beside a large matrix there is no room.
+    byId("matrix").closest(".confusion").classList.toggle("large", classes.length > 24);
+    this.matrix.draw({
+      classes,
+      order: checked("order") === "similar" ? order : classes.map((_, at) => at),
+      counts: this.counts,
+      totals: this.totals,
+      byShare: checked("cells") === "share",
+      title: `Confusion matrix of ${this.run.name} on split ${name}`,
     });
-    svg.append(shape("rect", { class: "frame", x: margin, y: top, width: side, height: side }));
-    svg.append(...this.shades());
-    if (size <= MOST_NUMBERED && step >= 26) svg.append(...this.cellNumbers());
-    svg.append(...this.axisNames(font, upright));
-    this.cursor = shape("rect", { class: "cursor", width: step, height: step });
-    svg.append(this.cursor);
-    this.listen(svg);
-    holder.replaceChildren(svg);
-    this.drawScale();
-    this.point(this.cell);
-  }
-
-  get byShare() {
-    return document.querySelector("input[name=cells]:checked").value === "share";
-  }
-
-  /** The value 1 of the colour scale. */
-  get top() {
-    return this.byShare ? 1 : Math.max(1, ...[...this.counts.values()].map(({ count }) => count));
-  }
-
-  strength(cell) {
-    return this.byShare ? this.share(cell) : (this.counts.get(cell)?.count ?? 0) / this.top;
-  }
-
-  corner(cell) {
-    const size = this.split.classes.length;
-    const { margin, top, step } = this.place;
-    return [margin + (cell % size) * step, top + Math.floor(cell / size) * step];
-  }
-
-  /** One path for all cells of one shade, so that 114 labels stay light. */
-  shades() {
-    const paths = new Array(LEVELS + 1).fill("");
-    const inner = this.place.step - (this.place.step > 14 ? 1 : 0.25);
-    for (const cell of this.counts.keys()) {
-      const [x, y] = this.corner(cell);
-      // The square root lets small shares be seen.
-      const level = Math.ceil(Math.sqrt(Math.min(this.strength(cell), 1)) * LEVELS);
-      paths[level] += `M${x.toFixed(2)} ${y.toFixed(2)}h${inner.toFixed(2)}v${inner.toFixed(2)}h-${inner.toFixed(2)}z`;
-    }
-    return paths.flatMap((d, level) => {
-      const colour = `color-mix(in oklab, var(--seq-high) ${((100 * level) / LEVELS).toFixed(0)}%, var(--seq-low))`;
-      return d ? [shape("path", { d, style: `fill:${colour}` })] : [];
-    });
-  }
-
-  cellNumbers() {
-    const { step } = this.place;
-    const font = Math.min(13, step / 2.6);
-    return [...this.counts.entries()].map(([cell, { count }]) => {
-      const [x, y] = this.corner(cell);
-      const ink = Math.sqrt(this.strength(cell)) > 0.58 ? "high" : "low";
-      return shape(
-        "text",
-        {
-          x: x + step / 2,
-          y: y + step / 2 + font * 0.35,
-          "text-anchor": "middle",
-          style: `font-size:${font}px;fill:var(--seq-ink-${ink})`,
-        },
-        this.byShare ? (100 * this.share(cell)).toFixed(0) : String(count),
-      );
-    });
-  }
-
-  axisNames(font, upright) {
-    const { margin, top, step } = this.place;
-    const fits = (name, room) => {
-      const most = Math.max(Math.floor((room - 10) / (font * 0.58)), 3);
-      return name.length > most ? `${name.slice(0, most - 1)}…` : name;
-    };
-    const style = `font-size:${font}px`;
-    this.rowNames = this.split.classes.map((name, at) => {
-      const y = top + (at + 0.5) * step + font * 0.35;
-      return shape("text", { x: margin - 6, y, "text-anchor": "end", style }, fits(name, margin));
-    });
-    this.columnNames = this.split.classes.map((name, at) => {
-      const x = margin + (at + 0.5) * step;
-      if (!upright) {
-        return shape("text", { x, y: top - 6, "text-anchor": "middle", style }, fits(name, step + 10));
-      }
-      const place = `translate(${x + font * 0.35} ${top - 6}) rotate(-90)`;
-      return shape("text", { transform: place, style }, fits(name, top));
-    });
-    return [...this.rowNames, ...this.columnNames];
-  }
-
-  drawScale() {
-    const top = this.byShare ? percent(1) : String(this.top);
+    this.describe(this.matrix.cell);
+    const of = this.matrix.byShare ? "of the row" : "tracks";
+    const most = this.matrix.byShare ? percent(1) : String(this.matrix.most);
     byId("scale").replaceChildren(
       element("span", "0"),
       element("span", "", { class: "ramp" }),
-      element("span", `${top} ${this.byShare ? "of the row (drawn by its square root)" : "tracks (drawn by the square root)"}`),
+      element("span", `${most} ${of} (drawn by the square root)`),
     );
   }
 
-  listen(svg) {
-    const size = this.split.classes.length;
-    const under = (event) => {
-      const box = svg.getBoundingClientRect();
-      const { margin, top, step } = this.place;
-      const column = Math.floor((event.clientX - box.left - margin) / step);
-      const row = Math.floor((event.clientY - box.top - top) / step);
-      return Math.min(row, column) >= 0 && Math.max(row, column) < size ? row * size + column : null;
-    };
-    const moved = (event) => {
-      const cell = under(event);
-      if (cell !== null && cell !== this.cell) this.point(cell);
-    };
-    svg.addEventListener("pointermove", moved);
-    svg.addEventListener("pointerdown", moved);
-    svg.addEventListener("keydown", (event) => {
-      const step = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] }[event.key];
-      if (!step) return;
-      event.preventDefault();
-      const clamp = (value) => Math.min(Math.max(value, 0), size - 1);
-      const [row, column] = [Math.floor(this.cell / size), this.cell % size];
-      this.point(clamp(row + step[0]) * size + clamp(column + step[1]));
-      this.cursor.scrollIntoView({ block: "nearest", inline: "nearest" });
-    });
-  }
-
-  /** Mark a cell, and say what it holds. */
-  point(cell) {
-    this.cell = cell;
-    const size = this.split.classes.length;
-    for (const name of [...this.rowNames, ...this.columnNames]) name.classList.remove("on");
-    const [row, column] = [Math.floor(cell / size), cell % size];
-    const [x, y] = this.corner(cell);
-    this.cursor.setAttribute("x", x);
-    this.cursor.setAttribute("y", y);
-    this.rowNames[row].classList.add("on");
-    this.columnNames[column].classList.add("on");
-    this.describe(row, column);
-  }
-
-  describe(row, column) {
+  /** Say what a cell holds. */
+  describe(cell) {
     const { classes } = this.split;
-    const { count, tracks } = this.counts.get(row * classes.length + column) ?? { count: 0, tracks: [] };
+    const [row, column] = [Math.floor(cell / classes.length), cell % classes.length];
+    const { count, tracks } = this.counts.get(cell) ?? { count: 0, tracks: [] };
     const first = element("p");
     const right = row === column;
     first.append(element("b", classes[row]), right ? " recognised" : " taken for ");
     if (!right) first.append(element("b", classes[column]));
-    const of = `${count} of ${this.totals[row]} test tracks, ${percent(this.share(row * classes.length + column))}`;
+    const of = `${count} of ${this.totals[row]} test tracks, ${percent(this.matrix.share(cell))}`;
     const shown = [first, element("p", of)];
     if (tracks.length) {
       const list = element("ul");
-      list.append(
-        ...tracks.map((at) => {
-          const item = element("li");
-          item.append(element("bdi", this.content.names[at]));
-          return item;
-        }),
-      );
+      list.append(...this.named(tracks));
       if (count > tracks.length) list.append(element("li", `and ${Math.round(count - tracks.length)} more`));
       shown.push(list);
-    } else if (count && !this.content.most) {
-      shown.push(element("p", "Names of tracks are left out of a report of this size; see tables/guesses.csv."));
+    } else if (count) {
+      shown.push(element("p", "Which tracks they are stands in tables/guesses.csv.", { class: "muted" }));
     }
     byId("cell").replaceChildren(...shown);
+  }
+
+  named(tracks) {
+    return tracks.map((at) => {
+      const item = element("li");
+      item.append(element("bdi", this.content.names[at]));
+      return item;
+    });
   }
 
   /** The cells off the diagonal that are not empty, the largest first. */
   confusions() {
     const size = this.split.classes.length;
-    const wrong = [...this.counts.entries()].map(([cell, { count }]) => ({ cell, count }));
-    return wrong
+    const share = ({ cell, count }) => count / this.totals[Math.floor(cell / size)];
+    return [...this.counts]
+      .map(([cell, { count }]) => ({ cell, count }))
       .filter(({ cell }) => Math.floor(cell / size) !== cell % size)
-      .sort((a, b) => b.count - a.count || this.share(b.cell) - this.share(a.cell));
+      .sort((a, b) => b.count - a.count || share(b) - share(a));
   }
 
   listWorst(wrong) {
     const { classes } = this.split;
-    const items = wrong.slice(0, 8).map(({ cell, count }) => {
+    const items = wrong.slice(0, WORST).map(({ cell, count }) => {
       const [row, column] = [Math.floor(cell / classes.length), cell % classes.length];
       const button = element("button", "", { type: "button" });
       button.append(element("bdi", classes[row]), " taken for ", element("bdi", classes[column]));
       button.append(element("span", ` ${count} of ${this.totals[row]}`, { class: "muted nowrap" }));
-      button.addEventListener("click", () => this.point(cell));
+      button.addEventListener("click", () => {
+        this.matrix.point(cell);
+        this.matrix.reveal(cell);
+      });
       const item = element("li");
       item.append(button);
       return item;
@@ -272,34 +155,119 @@ class Explorer {
     byId("worst").replaceChildren(...(items.length ? items : [element("li", "none")]));
   }
 
+  // ------------------------------------------------------------ several labels for each track
+
+  showCounts() {
+    const { counts, right, tested } = this.run;
+    byId("exact").textContent = `Exactly right: ${right.toLocaleString("en")} of ${tested.toLocaleString("en")} test tracks, ${percent(right / (tested || 1))}.`;
+    // Right and missed to one side, wrong to the other, on one scale for all labels.
+    const most = (pick) => Math.max(1, ...counts.map(pick));
+    const scale = { own: most(([tp, , fn]) => tp + fn), wrong: most(([, fp]) => fp) };
+    const rows = this.split.classes.map((label, at) => this.countRow(label, counts[at], scale));
+    const titles = ["Label", "Given rightly", "Missed", "Given wrongly", "Rightly not given", null];
+    this.fillTable(byId("counts"), titles, rows);
+
+    const sets = this.run.sets.map(([truth, guess, count, tracks]) => {
+      const row = element("tr");
+      const name = element("th", "", { scope: "row" });
+      name.append(element("bdi", truth ?? "no label"));
+      const guessed = element("td", "", { class: "text", "data-label": "Guessed" });
+      guessed.append(element("bdi", guess ?? "no label"));
+      const examples = element("td", "", { class: "text", "data-label": "Tracks" });
+      examples.append(...tracks.slice(0, 3).flatMap((at, i) => [i ? "; " : "", element("bdi", this.content.names[at])]));
+      row.append(name, guessed, element("td", count, { "data-label": "Times" }), examples);
+      return row;
+    });
+    const head = element("tr");
+    for (const [title, kind] of [["True labels", "text"], ["Guessed", "text"], ["Times", ""], ["Tracks", "text"]]) {
+      head.append(element("th", title, { scope: "col", class: kind }));
+    }
+    const [thead, tbody] = [element("thead"), element("tbody")];
+    thead.append(head);
+    tbody.append(...sets);
+    byId("sets").replaceChildren(thead, tbody);
+  }
+
+  countRow(label, [tp, fp, fn, tn], scale) {
+    const row = element("tr");
+    row.append(this.nameCell(label));
+    const titles = ["Given rightly", "Missed", "Given wrongly", "Rightly not given"];
+    [tp, fn, fp, tn].forEach((number, at) => {
+      row.append(element("td", number.toLocaleString("en"), { "data-label": titles[at], "data-key": number }));
+    });
+    const bars = element("td", "", { class: "counts", "aria-hidden": "true" });
+    const all = scale.own + scale.wrong;
+    const bar = (kind, number) => element("i", "", { class: kind, style: `width:${((100 * number) / all).toFixed(2)}%` });
+    bars.append(
+      element("i", "", { style: `width:${((100 * (scale.wrong - fp)) / all).toFixed(2)}%` }),
+      bar("wrong", fp), bar("right", tp), bar("missed", fn),
+    );
+    row.append(bars);
+    return row;
+  }
+
   // ------------------------------------------------------------ figures per label
 
-  drawLabels() {
+  nameCell(label) {
+    const name = element("th", "", { scope: "row", class: "run", "data-key": label });
+    name.append(element("bdi", label));
+    return name;
+  }
+
+  /** Fill a table that can be sorted by each column that has a title. */
+  fillTable(table, titles, rows) {
     const head = element("tr");
-    const titles = ["Label", "Test tracks", ...this.content.metrics.map(({ title }) => title)];
     for (const title of titles) {
-      const cell = element("th", "", { scope: "col", "aria-sort": "none" });
-      cell.append(element("button", title, { type: "button", "data-sort": "" }));
+      const cell = element("th", "", title ? { scope: "col", "aria-sort": "none" } : { class: "plot" });
+      if (title) cell.append(element("button", title, { type: "button", "data-sort": "" }));
       head.append(cell);
     }
     head.cells[0].setAttribute("aria-sort", "ascending");
-    const rows = this.split.classes.map((label, at) => this.labelRow(label, this.run.scores[at]));
     const [thead, tbody] = [element("thead"), element("tbody")];
     thead.append(head);
     tbody.append(...rows);
-    byId("labels").replaceChildren(thead, tbody);
-    byId("labels").parentElement.classList.toggle("tall", rows.length > 20);
-    this.filter();
+    table.replaceChildren(thead, tbody);
+    table.parentElement.classList.toggle("tall", rows.length > 20);
   }
 
-  labelRow(label, [support, ...scores]) {
+  drawLabels() {
+    const metrics = this.content.metrics[this.split.task];
+    const titles = ["Label", "Test tracks", ...metrics.map(({ title }) => title)];
+    if (this.oneLabel) titles.push("Most taken for");
+    const taken = this.oneLabel ? this.takenFor() : [];
+    const rows = this.split.classes.map((label, at) => {
+      const row = this.labelRow(label, this.run.scores[at], metrics);
+      if (this.oneLabel) row.append(this.takenCell(taken[at], this.totals[at]));
+      return row;
+    });
+    this.fillTable(byId("labels"), titles, rows);
+  }
+
+  /** For each label, the one that it is wrongly taken for most. */
+  takenFor() {
+    const size = this.split.classes.length;
+    const taken = new Array(size).fill(null);
+    for (const { cell, count } of this.confusions()) {
+      taken[Math.floor(cell / size)] ??= { label: this.split.classes[cell % size], count };
+    }
+    return taken;
+  }
+
+  takenCell(taken, total) {
+    const key = taken ? taken.count / total : "";
+    const cell = element("td", taken ? "" : "–", { "data-label": "Most taken for", "data-key": key });
+    if (taken) cell.append(element("bdi", taken.label), element("span", ` ${percent(key)}`, { class: "range" }));
+    return cell;
+  }
+
+  /** One label: thousandths of value, low and high of each metric. */
+  labelRow(label, [support, ...scores], metrics) {
     const row = element("tr");
-    const name = element("th", "", { scope: "row", class: "run", "data-key": label });
-    name.append(element("bdi", label));
-    row.append(name, element("td", support ?? "–", { "data-label": "Test tracks", "data-key": support ?? "" }));
-    this.content.metrics.forEach(({ title, percent: inPercent }, at) => {
+    row.append(this.nameCell(label));
+    row.append(element("td", support ?? "–", { "data-label": "Test tracks", "data-key": support ?? "" }));
+    metrics.forEach(({ title, percent: inPercent }, at) => {
       const [value, low, high] = scores.slice(3 * at, 3 * at + 3);
-      const write = (number) => (inPercent ? (100 * number).toFixed(1) : number.toFixed(3));
+      const write = (number) => (inPercent ? (number / 10).toFixed(1) : (number / 1000).toFixed(3));
       const cell = element("td", "", { "data-label": title, "data-key": value ?? "" });
       if (value === null) {
         cell.textContent = "–";
@@ -308,19 +276,14 @@ class Explorer {
         if (low !== null && high !== null) {
           cell.append(" ", element("span", `[${write(low)}, ${write(high)}]`, { class: "range" }));
         }
-        const bar = element("span", "", { class: "mini", "aria-hidden": "true" });
-        bar.append(element("i", "", { style: `width:${(100 * value).toFixed(1)}%` }));
-        cell.append(bar);
+        if (inPercent) {
+          const bar = element("span", "", { class: "mini", "aria-hidden": "true" });
+          bar.append(element("i", "", { style: `width:${(value / 10).toFixed(1)}%` }));
+          cell.append(bar);
+        }
       }
       row.append(cell);
     });
     return row;
-  }
-
-  filter() {
-    const wanted = byId("filter").value.trim().toLowerCase();
-    for (const row of byId("labels").tBodies[0].rows) {
-      row.hidden = !row.cells[0].textContent.toLowerCase().includes(wanted);
-    }
   }
 }

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,21 +9,31 @@ import numpy as np
 import polars as pl
 
 from genreflow.journal import progress
-from genreflow.report.confusions import classes_of, matrix
+from genreflow.report import clusterings, curves, explained, explored
+from genreflow.report.confusions import matrix, similar_order
 from genreflow.report.corpus import PARTS, part_counts
+from genreflow.report.drawing import (
+    BLUE,
+    FONT,
+    GREEN,
+    LINE,
+    MUTED,
+    ORANGE,
+    PURPLE,
+    STRONG_LINE,
+    new_figure,
+    plain,
+)
+from genreflow.report.leak import comparisons
 from genreflow.report.material import Material
 from genreflow.report.numbers import Metric
 from genreflow.report.pictures import scaled_mel, scaled_mfcc
-from genreflow.report.scores import leak
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-BLUE, ORANGE, GREEN, PURPLE = "#0b5aa8", "#b3500a", "#00745a", "#8a4b84"
 PART_COLOURS = dict(zip(PARTS, ("#9fb6cd", "#e3b04b", BLUE, "#c9ced6", "#e1e4e9"), strict=True))
-MUTED = "#5a626e"
-FONT = "DejaVu Sans"
 NUMBERED = 16
 
 
@@ -49,15 +58,19 @@ def _figures(material: Material) -> Iterator[tuple[str, "Figure"]]:
     for split in material.split_names:
         if material.ranked(split):
             yield f"leaderboard_{split}", _leaderboard(material, split)
-    compared = leak(material)
-    if compared:
-        yield "splits_compared", _splits_compared(material, compared)
+    for at, compared in enumerate(comparisons(material)):
+        yield "splits_compared" + (f"_{at + 1}" if at else ""), _splits_compared(compared)
     for split in material.split_names:
-        yield from _confusions(material, split)
+        if material.task_of(split) == "multi_label":
+            yield from _label_counts(material, split)
+        else:
+            yield from _confusions(material, split)
         yield f"tracks_{split}", _counts(material, split)
     for dataset, (examples, _) in material.examples.items():
         if examples:
             yield f"examples_{dataset}", _examples(examples)
+    for part in (curves, explored, clusterings, explained):
+        yield from part.figures(material)
 
 
 @contextmanager
@@ -85,28 +98,6 @@ def _style() -> Iterator[None]:
         yield
 
 
-@cache
-def _glyphs() -> frozenset[int]:
-    """Code points that the figures' font can draw."""
-    from matplotlib.font_manager import findfont, get_font
-
-    return frozenset(get_font(findfont(FONT)).get_charmap())
-
-
-def plain(text: str, most: int = 32) -> str:
-    """Return a name as a figure can draw it: one short line, with a box for what has no glyph."""
-    text = "".join(c if ord(c) in _glyphs() and c.isprintable() else "□" for c in text)
-    return text if len(text) <= most else text[: most - 1] + "…"
-
-
-def _new(width: float, height: float) -> tuple["Figure", "Axes"]:
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height), layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.12, h_pad=0.12)
-    return figure, figure.add_subplot()
-
-
 def _value_axis(axes: "Axes", metric: Metric, names: list[str]) -> None:
     """Runs from top to bottom, the metric from left to right."""
     from matplotlib.ticker import FuncFormatter
@@ -116,16 +107,17 @@ def _value_axis(axes: "Axes", metric: Metric, names: list[str]) -> None:
     if metric.percent:
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g} %"))
     axes.set_xlabel(metric.title)
-    axes.grid(axis="x", color="#e1e4e9")
+    axes.grid(axis="x", color=LINE)
     axes.spines["left"].set_visible(False)
 
 
 def _leaderboard(material: Material, split: str) -> "Figure":
+    metric, name = material.metric_of(split), material.metric_name(split)
     runs = [row["run"] for row in material.ranked(split)]
-    figure, axes = _new(7, 1.2 + 0.3 * len(runs))
-    _value_axis(axes, material.metric, runs)
+    figure, axes = new_figure(7, 1.2 + 0.3 * len(runs))
+    _value_axis(axes, metric, runs)
     for y, run in enumerate(runs):
-        score = material.score(split, run, material.metric_name) or {}
+        score = material.score(split, run, name) or {}
         if score.get("value") is None:
             continue
         if score["low"] is not None and score["high"] is not None:
@@ -133,7 +125,7 @@ def _leaderboard(material: Material, split: str) -> "Figure":
         axes.plot([score["value"]], [y], "o", color=BLUE, markersize=6)
     published = material.published.filter(
         pl.col("split") == split,
-        pl.col("metric") == material.metric_name,
+        pl.col("metric") == name,
         pl.col("run").is_in(runs),
     )
     for same, label in ((True, "published, same protocol"), (False, "published, other protocol")):
@@ -150,21 +142,22 @@ def _leaderboard(material: Material, split: str) -> "Figure":
     return figure
 
 
-def _splits_compared(material: Material, compared: dict) -> "Figure":
+def _splits_compared(compared: dict) -> "Figure":
     rows = compared["rows"]
-    figure, axes = _new(7, 1.5 + 0.3 * len(rows))
-    _value_axis(axes, material.metric, [row["run"] for row in rows])
+    figure, axes = new_figure(7, 1.5 + 0.3 * len(rows))
+    _value_axis(axes, compared["metric"], [row["run"] for row in rows])
     colours, markers = (BLUE, ORANGE, GREEN, PURPLE), "os^D"
     for y, row in enumerate(rows):
-        ends = [point["value"] for point in row["points"]]
-        axes.plot([min(ends), max(ends)], [y, y], color="#b9c0ca", linewidth=1.8, zorder=1)
+        ends = [point["value"] for point in row["points"].values()]
+        axes.plot([min(ends), max(ends)], [y, y], color=STRONG_LINE, linewidth=1.8, zorder=1)
     for split in compared["splits"]:
         found = [
-            (point["value"], y)
+            (row["points"][split["name"]]["value"], y)
             for y, row in enumerate(rows)
-            for point in row["points"]
-            if point["split"] == split["name"]
+            if split["name"] in row["points"]
         ]
+        if not found:
+            continue
         axes.plot(
             *zip(*found, strict=True),
             markers[split["mark"]],
@@ -176,10 +169,11 @@ def _splits_compared(material: Material, compared: dict) -> "Figure":
 
 
 def _confusions(material: Material, split: str) -> Iterator[tuple[str, "Figure"]]:
-    """The matrix of each run: one figure per split, of which only the data change."""
+    """The matrix of each run, similar labels together: of one figure only the data change."""
     from matplotlib.figure import Figure
 
-    classes = [plain(label, 20) for label in classes_of(material, split)]
+    order = similar_order(material, split)
+    classes = [plain(material.classes[split][at], 20) for at in order]
     size = len(classes)
     if not size:
         return
@@ -207,7 +201,7 @@ def _confusions(material: Material, split: str) -> Iterator[tuple[str, "Figure"]
     title = figure.text(left / width, 1 - 0.12 / height, "", va="top")
     names = len(axes.texts)
     for row in material.ranked(split):
-        counts = matrix(material, split, row["run"])
+        counts = matrix(material, split, row["run"])[np.ix_(order, order)]
         totals = counts.sum(axis=1, keepdims=True)
         strength = np.sqrt(counts / np.where(totals > 0, totals, 1))
         image.set_data(strength)
@@ -221,11 +215,35 @@ def _confusions(material: Material, split: str) -> Iterator[tuple[str, "Figure"]
         yield f"confusion_{row['run']}_{split}", figure
 
 
+def _label_counts(material: Material, split: str) -> Iterator[tuple[str, "Figure"]]:
+    """For each run on several labels, how often each was right, missed and wrong."""
+    for row in material.ranked(split):
+        own = material.label_confusion.filter(
+            pl.col("split") == split, pl.col("run") == row["run"]
+        ).sort("label")
+        if own.is_empty():
+            continue
+        labels = [plain(label) for label in own["label"]]
+        many = len(labels) > 40
+        figure, axes = new_figure(7, 1.6 + (0.12 if many else 0.28) * len(labels))
+        right, missed, wrong = (own[name].to_numpy() for name in ("tp", "fn", "fp"))
+        places = range(len(labels))
+        axes.barh(places, right, color=BLUE, label="given rightly")
+        axes.barh(places, missed, left=right, color=PART_COLOURS["train"], label="missed")
+        axes.barh(places, -wrong, color=ORANGE, label="given wrongly")
+        axes.set_yticks(places, labels, fontsize=5 if many else 9)
+        axes.set_ylim(len(labels) - 0.4, -0.6)
+        axes.xaxis.set_major_formatter(lambda value, _: f"{abs(value):g}")
+        axes.set_xlabel("Tracks")
+        axes.set_title(plain(f"{row['run']}, split {split}", 80), loc="left")
+        figure.legend(loc="outside lower left", ncols=3, frameon=False)
+        yield f"labels_{row['run']}_{split}", figure
+
+
 def _counts(material: Material, split: str) -> "Figure":
-    tracks = material.tracks[material.split_dataset(split)]
-    table = part_counts(material.splits[split], tracks)
+    table = part_counts(material.splits[split])
     labels = table["label"].to_list()
-    figure, axes = _new(7, 1.6 + (0.28 if len(labels) <= 40 else 0.12) * len(labels))
+    figure, axes = new_figure(7, 1.6 + (0.28 if len(labels) <= 40 else 0.12) * len(labels))
     at = np.zeros(len(labels))
     for part in PARTS:
         width = table[part].to_numpy()

@@ -4,9 +4,8 @@ import polars as pl
 
 from genreflow.evaluation.bootstrap import FEW_CLUSTERS
 from genreflow.report import numbers
-from genreflow.report.corpus import usable
 from genreflow.report.material import Material
-from genreflow.report.numbers import count, counted, listed
+from genreflow.report.numbers import count, counted, listed, metric_named
 
 SMALL_TEST = 200
 SMALL_LABEL = 10
@@ -16,65 +15,89 @@ APART = {
     "artist": "artists kept apart",
     "random": "artists mixed",
     "given": "by a published list",
+    "copies": "every row counts",
 }
 
 
 def about(material: Material) -> list[tuple[str, str]]:
     """Return the key figures under the title: pairs of a number and what it counts."""
-    tables = [usable(tracks) for tracks in material.tracks.values()]
+    tables = list(material.used.values())
     labels = {label for table in tables for label in table.explode("labels")["labels"]}
     artists = {artist for table in tables for artist in table["artist"].drop_nulls()}
     known = "known " if any(table["artist"].null_count() for table in tables) else ""
     seconds = sum(float(table["seconds"].sum()) for table in tables)
     done = material.runs.filter(pl.col("status") == "done")["run"].n_unique()
-    pairs = [
+    data = [
         (sum(len(table) for table in tables), "track", "tracks"),
         (len(labels), "label", "labels"),
         (len(artists), *(f"{known}{noun}" for noun in ("artist", "artists"))),
-        (done, "run", "runs"),
-        (len(material.splits), "split", "splits"),
     ]
-    figures = [(count(number), one if number == 1 else many) for number, one, many in pairs]
-    return [*figures[:3], (numbers.seconds(seconds), "of music"), *figures[3:]]
+    done_on = [(done, "run", "runs"), (len(material.splits), "split", "splits")]
+    music = [(numbers.seconds(seconds), "of music")] if seconds else []
+    return [*_counts(data if artists else data[:2]), *music, *_counts(done_on)]
+
+
+def _counts(pairs: list[tuple[int, str, str]]) -> list[tuple[str, str]]:
+    return [(count(number), one if number == 1 else many) for number, one, many in pairs]
 
 
 def headlines(material: Material) -> list[dict]:
     """Return one line for each split: its best run, those as good, the figure, its interval."""
     lines = []
     for split in material.split_names:
+        metric, name = material.metric_of(split), material.metric_name(split)
         ranked = material.ranked(split)
         if not ranked:
             continue
         best = ranked[0]
-        score = material.score(split, best["run"], material.metric_name)
+        score = material.score(split, best["run"], name)
         if not score or score["value"] is None:
             continue
-        scores = [material.score(split, row["run"], material.metric_name) for row in ranked[1:]]
+        scores = [material.score(split, row["run"], name) for row in ranked[1:]]
         tied = [
             row["run"]
             for row, other in zip(ranked[1:], scores, strict=True)
             if other and other["value"] == score["value"]
         ]
         floor = next((r for r in ranked if str(r["model"]).startswith("dummy")), None)
-        base = floor and material.score(split, floor["run"], material.metric_name)
+        base = floor and material.score(split, floor["run"], name)
         lines.append(
             {
                 "split": split,
-                "apart": APART[material.protocol(split)],
+                "apart": _apart(material, split),
                 "run": best["run"],
                 "tied": listed(tied),
-                "value": material.metric.value(score["value"]),
-                "interval": material.metric.interval(score["low"], score["high"]),
-                "floor": material.metric.value(base["value"]) if base and floor != best else None,
+                "value": metric.value(score["value"]),
+                "interval": metric.interval(score["low"], score["high"]),
+                "metric": metric.phrase,
+                "floor": metric.value(base["value"]) if base and floor != best else None,
             }
         )
     return lines
 
 
+def _apart(material: Material, split: str) -> str:
+    """Say what a split predicts, where that is not one label each, and what it keeps apart."""
+    protocol = material.protocol(split)
+    known = protocol != "random" or material.knows_artists(split)
+    words = [APART[protocol] if known else "recordings kept whole"]
+    if material.is_of_clusters(split):
+        words.insert(0, f"{counted(len(material.classes.get(split, [])), 'cluster')} of labels")
+    if material.task_of(split) == "multi_label":
+        words.insert(0, "several labels each")
+    return ", ".join(words)
+
+
 def warnings(material: Material) -> list[str]:
     """Return what a reader must know before believing the figures, as sentences."""
-    found = [*_small_tests(material), *_small_labels(material), *_unknown_artists(material)]
-    if all(material.protocol(split) == "random" for split in material.split_names):
+    found = [
+        *_ceilings(material),
+        *_small_tests(material),
+        *_small_labels(material),
+        *_unknown_artists(material),
+    ]
+    mixing = [s for s in material.split_names if material.knows_artists(s)]
+    if mixing and all(material.protocol(split) in ("random", "copies") for split in mixing):
         found.append(
             "No split keeps artists apart: a model may know an artist's sound and not the genre's, "
             "so the figures are likely too high for new artists."
@@ -102,6 +125,43 @@ def _tests(material: Material) -> pl.DataFrame:
         pl.col("part") == "test", pl.col("split").is_in(material.split_names)
     )
     return tests.with_columns(pl.col("split").cast(order)).sort("split", "target")
+
+
+def _ceilings(material: Material) -> list[str]:
+    """A warning about splits in which equal recordings stand under several labels."""
+    where = []
+    for split in material.split_names:
+        top = ceiling(material, split)
+        if top is not None:
+            where.append(f"{metric_named('accuracy').value(top)} on {split}")
+    if not where:
+        return []
+    return [
+        "The same recording is tested under several labels: a model that gives equal recordings "
+        f"equal labels is right about at most {listed(where)} of the test tracks."
+    ]
+
+
+def ceiling(material: Material, split: str) -> float | None:
+    """Return the accuracy of a model that knows all labels, but gives a recording only one.
+
+    None where each recording has one label in the test part, or tracks may have several anyway.
+    """
+    if material.task_of(split) != "single_label":
+        return None
+    tracks = material.tracks[material.split_dataset(split)].select("track_id", "digest")
+    each = (
+        material.splits[split]
+        .filter(pl.col("part") == "test")
+        .join(tracks, on="track_id")
+        .explode("labels")
+        .group_by("repeat", "fold", "digest", "labels")
+        .len()
+        .group_by("repeat", "fold", "digest")
+        .agg(pl.col("len").max().alias("right"), pl.col("len").sum())
+    )
+    right, total = each["right"].sum(), each["len"].sum()
+    return None if right == total else right / total
 
 
 def _small_tests(material: Material) -> list[str]:
@@ -152,13 +212,12 @@ def _small_labels(material: Material) -> list[str]:
 def _unknown_artists(material: Material) -> list[str]:
     """A warning for each dataset with tracks whose artist is not known."""
     found = []
-    for name, tracks in material.tracks.items():
-        good = usable(tracks)
-        unknown = good["artist"].null_count()
+    for name, used in material.used.items():
+        unknown = used["artist"].null_count()
         if unknown:
-            who = "No artist is" if unknown == len(good) else "Some artists are not"
+            who = "No artist is" if unknown == len(used) else "Some artists are not"
             found.append(
-                f"{who} known in {name} ({counted(unknown, 'track')} of {count(len(good))}): each "
-                "such track counts as an artist of its own, so an artist may be on both sides."
+                f"{who} known in {name} ({counted(unknown, 'track')} of {count(len(used))}): each "
+                "such recording counts as an artist of its own, so an artist may be on both sides."
             )
     return found

@@ -4,11 +4,17 @@ import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import polars as pl
 
 from genreflow.describe import Example, load_examples
+from genreflow.evaluation.names import ranking_metric
+from genreflow.parts import PARTS
 from genreflow.report.numbers import Metric, metric_named
+
+if TYPE_CHECKING:
+    from genreflow.explore import Explored
 
 # Keys of the study that are no settings: {run: title of its model}, and
 # {dataset: {"title": ..., "citation": ...}}. All of it may be missing.
@@ -23,8 +29,10 @@ class Material:
     ----------
     study : dict
         the study as it was run, and beside its settings what `BESIDE` names
-    metrics, confusion, guesses, published, runs : pl.DataFrame
+    metrics, confusion, label_confusion, guesses, published, runs : pl.DataFrame
         the study's evaluation tables
+    closeness, clusters, agreement : pl.DataFrame
+        its tables about clusterings of labels
     splits : dict of str to pl.DataFrame
     tracks : dict of str to pl.DataFrame
         the tracks table of each dataset
@@ -32,28 +40,44 @@ class Material:
         per dataset, its example tracks and the number of its labels
     run_files : list of dict
         the run.json of every (run, split) that was done
+    history : dict of (str, str) to pl.DataFrame
+        by split and run: the epochs of its training; those without epochs are left out
+    explained : dict of (str, str) to (pl.DataFrame, pl.DataFrame)
+        by split and run: its SHAP values and its permutation importance
+    explored : dict of (str, str) to Explored
+        by dataset and feature set
     """
 
     study: dict
     metrics: pl.DataFrame
     confusion: pl.DataFrame
+    label_confusion: pl.DataFrame
     guesses: pl.DataFrame
     published: pl.DataFrame
     runs: pl.DataFrame
+    closeness: pl.DataFrame
+    clusters: pl.DataFrame
+    agreement: pl.DataFrame
     splits: dict[str, pl.DataFrame]
     tracks: dict[str, pl.DataFrame]
     examples: dict[str, tuple[list[Example], int]]
     run_files: list[dict]
+    history: dict[tuple[str, str], pl.DataFrame]
+    explained: dict[tuple[str, str], tuple[pl.DataFrame, pl.DataFrame]]
+    explored: dict[tuple[str, str], "Explored"]
 
-    @property
-    def metric_name(self) -> str:
-        """The metric by which the study ranks its runs."""
-        return self.study.get("statistics", {}).get("metric", "accuracy")
+    def task_of(self, split: str) -> str:
+        """Return the task of a split: single_label or multi_label."""
+        settings = self.study["splits"].get(split, {})
+        return settings.get("task") or self.study.get("task", "single_label")
 
-    @property
-    def metric(self) -> Metric:
-        """How the ranking metric is written."""
-        return metric_named(self.metric_name)
+    def metric_name(self, split: str) -> str:
+        """Return the metric by which the runs of a split are ranked."""
+        return ranking_metric(self.task_of(split), self.study.get("statistics", {}).get("metric"))
+
+    def metric_of(self, split: str) -> Metric:
+        """Return how the ranking metric of a split is written."""
+        return metric_named(self.metric_name(split))
 
     @property
     def confidence(self) -> str:
@@ -62,8 +86,10 @@ class Material:
 
     @property
     def split_names(self) -> list[str]:
-        """The splits in the order of the study, first those that keep artists together."""
-        return sorted(self.splits, key=lambda name: self.protocol(name) == "random")
+        """The splits in the order of the study: first the hardest, those of clusters last."""
+        return sorted(
+            self.splits, key=lambda name: (self.is_of_clusters(name), -self.hardness(name))
+        )
 
     @property
     def settings(self) -> dict:
@@ -83,15 +109,72 @@ class Material:
         """Return the dataset that a split divides."""
         return self.study["splits"].get(split, {}).get("dataset") or self.study["dataset"]
 
+    def is_of_clusters(self, split: str) -> bool:
+        """Tell whether the labels of a split are clusters of another split's labels."""
+        return self.study["splits"].get(split, {}).get("method") == "clusters"
+
     def protocol(self, split: str) -> str:
-        """Say how a split treats artists: artist (kept on one side), given (a list) or random."""
+        """Say what a split keeps on one side.
+
+        Returns
+        -------
+        str
+            artist; random, where that is copies of a recording alone; copies, where not even they
+            are kept together; or given, where a list decides
+        """
         settings = self.study["splits"].get(split, {})
         method = settings.get("method")
-        if method == "fixed":
-            return "artist" if settings.get("group", "artist") == "artist" else "random"
-        if method in {"group", "stratified_group_kfold"}:
-            return "artist"
-        return "given" if method == "given" else "random"
+        if method == "clusters":
+            return self.protocol(settings["of"])
+        if method in ("given", "published"):
+            return "given" if method == "given" else "copies"
+        by_artist = method in ("group", "stratified_group_kfold") or (
+            method == "fixed" and settings.get("group", "artist") == "artist"
+        )
+        return "artist" if by_artist and self.knows_artists(split) else "random"
+
+    def hardness(self, split: str) -> int:
+        """Return 2 where more than copies is kept on one side, 0 where nothing is."""
+        return {"copies": 0, "random": 1}.get(self.protocol(split), 2)
+
+    def knows_artists(self, split: str) -> bool:
+        """Tell whether the artist of any track of a split's dataset is known."""
+        tracks = self.tracks.get(self.split_dataset(split))
+        return tracks is None or tracks["artist"].null_count() < len(tracks)
+
+    def is_table(self, dataset: str) -> bool:
+        """Tell whether a dataset is a table of features: nothing in it has a length."""
+        tracks = self.tracks[dataset]
+        return tracks["seconds"].null_count() == len(tracks)
+
+    def track_names(self, dataset: str) -> pl.DataFrame:
+        """Return what a reader calls the tracks of a dataset: track_id and name.
+
+        A file's name is its path; a row of a table is named by artist and title.
+        """
+        name = pl.col("track_id")
+        if self.is_table(dataset):
+            artist = pl.when(pl.col("title").is_not_null()).then("artist")
+            name = pl.concat_str(artist, "title", separator=" – ", ignore_nulls=True)
+            name = pl.when(name != "").then(name).otherwise("track_id")
+        return self.tracks[dataset].select("track_id", name=name)
+
+    @cached_property
+    def used(self) -> dict[str, pl.DataFrame]:
+        """Rows of each dataset's tracks table that a split trains, validates or tests on."""
+        found = {}
+        for name, tracks in self.tracks.items():
+            own = [
+                self.splits[split].filter(pl.col("part").is_in(PARTS)).select("track_id")
+                for split in self.splits
+                if self.split_dataset(split) == name
+            ]
+            usable = tracks.filter(
+                pl.col("status") != "quarantined", pl.col("labels").list.len() > 0
+            )
+            ids = pl.concat([tracks.select("track_id").clear(), *own]).unique()
+            found[name] = usable.join(ids, on="track_id", how="semi", maintain_order="left")
+        return found
 
     @cached_property
     def _overall(self) -> dict[tuple[str, str, str, str], dict]:
@@ -110,9 +193,10 @@ class Material:
 
     @cached_property
     def classes(self) -> dict[str, list[str]]:
-        """The labels of each split's matrices, sorted."""
-        pairs = self.confusion.select("split", pl.concat_list("truth", "predicted").alias("label"))
-        pairs = pairs.explode("label").unique().sort("split", "label")
+        """The labels that the runs of each split choose from, sorted."""
+        one = self.confusion.select("split", label="truth")
+        several = self.label_confusion.select("split", "label")
+        pairs = pl.concat([one, several]).unique().sort("split", "label")
         return {split: own["label"].to_list() for (split,), own in pairs.group_by("split")}
 
     @cached_property
@@ -132,11 +216,12 @@ class Material:
         rows = self.runs.filter(pl.col("split") == split, pl.col("status") == "done")
 
         def key(row: dict) -> tuple:
-            found = self.score(split, row["run"], self.metric_name)
+            found = self.score(split, row["run"], self.metric_name(split))
             value = found["value"] if found else None
             if value is None:
                 return (1, 0.0, row["run"])
-            return (0, -value if self.metric.higher_is_better else value, row["run"])
+            better = self.metric_of(split).higher_is_better
+            return (0, -value if better else value, row["run"])
 
         return sorted(rows.iter_rows(named=True), key=key)
 
@@ -154,13 +239,20 @@ def read_material(
     study: dict,
     metrics: str,
     confusion: str,
+    label_confusion: str,
     guesses: str,
     published: str,
     runs: str,
+    closeness: str,
+    clusters: str,
+    agreement: str,
     splits: dict[str, str],
     tracks: dict[str, str],
     examples: dict[str, str],
     run_files: list[str],
+    histories: dict[tuple[str, str], str],
+    explained: dict[tuple[str, str], tuple[str, str]],
+    explored: dict[tuple[str, str], str],
 ) -> Material:
     """Read all inputs of the report from their paths.
 
@@ -168,25 +260,47 @@ def read_material(
     ----------
     study : dict
         the study's settings, titles and citations, as in `Material`
-    metrics, confusion, guesses, published, runs : str
+    metrics, confusion, label_confusion, guesses, published, runs : str
         paths of the evaluation tables
+    closeness, clusters, agreement : str
+        paths of the tables about clusterings of labels
     splits, tracks, examples : dict of str to str
         paths by the name of the split or dataset
     run_files : list of str
         paths of the run.json files
+    histories : dict of (str, str) to str
+        paths of the epochs' tables by split and run
+    explained : dict of (str, str) to (str, str)
+        paths of SHAP values and permutation importance by split and run
+    explored : dict of (str, str) to str
+        paths of the statistics of features by dataset and feature set
     """
+    epochs = {key: _read(path) for key, path in histories.items()}
     return Material(
         study=study,
         metrics=_read(metrics),
         confusion=_read(confusion),
+        label_confusion=_read(label_confusion),
         guesses=_read(guesses),
         published=_read(published),
         runs=_read(runs),
+        closeness=_read(closeness),
+        clusters=_read(clusters),
+        agreement=_read(agreement),
         splits={name: pl.read_parquet(path) for name, path in splits.items()},
         tracks={name: pl.read_parquet(path) for name, path in tracks.items()},
         examples={name: load_examples(path) for name, path in examples.items()},
         run_files=[json.loads(Path(path).read_text(encoding="utf-8")) for path in run_files],
+        history={key: table for key, table in epochs.items() if len(table)},
+        explained={key: (_read(a), _read(b)) for key, (a, b) in explained.items()},
+        explored={key: _explored(path) for key, path in explored.items()},
     )
+
+
+def _explored(path: str) -> "Explored":
+    from genreflow.explore import load_explored
+
+    return load_explored(path)
 
 
 def _read(path: str) -> pl.DataFrame:

@@ -45,8 +45,8 @@ class Metric:
 
     def difference(self, value: float) -> str:
         """Write a signed difference: ``−12.3 points`` for a share."""
-        sign = "+" if value > 0 else "−" if value < 0 else "±"
         size = f"{abs(100 * value):.1f}" if self.percent else f"{abs(value):.3f}"
+        sign = "±" if float(size) == 0 else "+" if value > 0 else "−"
         return f"{sign}{size}" + (" points" if self.percent else "")
 
 
@@ -59,12 +59,23 @@ METRICS = {
     "precision_weighted": Metric("Precision, weighted"),
     "recall_weighted": Metric("Recall, weighted"),
     "f1_weighted": Metric("F1, weighted"),
+    "exact_match": Metric("Exact match"),
+    "hamming_loss": Metric("Hamming loss", higher_is_better=False),
+    "precision_micro": Metric("Precision, micro"),
+    "recall_micro": Metric("Recall, micro"),
+    "f1_micro": Metric("F1, micro"),
+    "lrap": Metric("Label ranking average precision", percent=False),
+    "roc_auc_macro": Metric("ROC-AUC, macro", percent=False),
+    "roc_auc_micro": Metric("ROC-AUC, micro", percent=False),
+    "pr_auc_macro": Metric("PR-AUC, macro", percent=False),
+    "pr_auc_micro": Metric("PR-AUC, micro", percent=False),
     "log_loss": Metric("Log loss", percent=False, higher_is_better=False, ceiling=None),
     "roc_auc_ovr": Metric("ROC-AUC", percent=False),
     "precision": Metric("Precision"),
     "recall": Metric("Recall"),
     "f1": Metric("F1"),
     "roc_auc": Metric("ROC-AUC", percent=False),
+    "pr_auc": Metric("PR-AUC", percent=False),
 }
 
 

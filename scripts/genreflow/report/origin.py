@@ -1,6 +1,7 @@
 """Where the figures come from: versions, seeds, digests, settings, time and memory."""
 
 import json
+from collections.abc import Callable
 
 import yaml
 
@@ -49,7 +50,7 @@ def _digests(files: list[dict]) -> list[tuple[str, str, str]]:
 def _run(file: dict) -> dict:
     folds = file["folds"]
     chosen = [
-        (f"fold {fold['fold']}" if len(folds) > 1 else "", _parameters(fold["best_parameters"]))
+        (_fold_name(fold, folds), _parameters(fold["best_parameters"]))
         for fold in folds
         if fold.get("best_parameters")
     ]
@@ -60,7 +61,7 @@ def _run(file: dict) -> dict:
         "parameters": _parameters(file["model"].get("parameters") or {}),
         "chosen": chosen,
         "features": len(file["features"].get("names", [])),
-        "variants": _variants(file),
+        "lines": [*_variants(file), *_network(folds), *_thresholds(folds)],
         "seed": file["seed"],
         "folds": len(folds),
         "threads": file.get("threads"),
@@ -86,6 +87,36 @@ def _variants(file: dict) -> list[str]:
     if file["features"]["test_variant"]:
         lines.append(f"tested on {file['features']['test_variant']}")
     return lines
+
+
+def _fold_name(fold: dict, folds: list[dict]) -> str:
+    if len(folds) == 1:
+        return ""
+    repeated = len({other["repeat"] for other in folds}) > 1
+    return f"fold {fold['fold']}" + (f" of repeat {fold['repeat']}" if repeated else "")
+
+
+def _network(folds: list[dict]) -> list[str]:
+    """Lines about the size of a network and the epochs whose weights are kept."""
+    sizes = {fold["n_parameters"] for fold in folds if fold.get("n_parameters")}
+    epochs = [fold["best_epoch"] for fold in folds if fold.get("best_epoch") is not None]
+    lines = [f"{numbers.count(size)} parameters" for size in sorted(sizes)]
+    if epochs:
+        lines.append(f"best epoch {_ends(min(epochs), max(epochs), str)}")
+    return lines
+
+
+def _thresholds(folds: list[dict]) -> list[str]:
+    """A line about the probabilities from which on labels are given."""
+    found = [value for fold in folds for value in (fold.get("thresholds") or {}).values()]
+    if not found:
+        return []
+    ends = _ends(min(found), max(found), lambda value: f"{value:.2g}")
+    return [f"labels given from a probability of {ends} on"]
+
+
+def _ends(low: float, high: float, write: Callable[[float], str]) -> str:
+    return write(low) if write(low) == write(high) else f"{write(low)} to {write(high)}"
 
 
 def _parameters(values: dict) -> str:

@@ -6,17 +6,32 @@ import json
 from pathlib import Path
 from typing import Any
 
-from genreflow.report import headline
+from genreflow.report import clusterings, curves, explained, explored, headline
 from genreflow.report.confusions import explorer
 from genreflow.report.corpus import datasets
+from genreflow.report.leak import comparisons
 from genreflow.report.material import Material
 from genreflow.report.origin import provenance
 from genreflow.report.pictures import example_pictures
-from genreflow.report.scores import leaderboards, leak
+from genreflow.report.published import published
+from genreflow.report.scores import leaderboards
 
 FOLDER = Path(__file__).parent
-STYLES = ("style.css", "tables.css", "drawings.css", "parts.css", "media.css")
-SCRIPTS = ("explorer.js", "report.js")
+# What one file after the other brings, in this order.
+STYLES = (
+    "style.css",
+    "tables.css",
+    "drawings.css",
+    "parts.css",
+    "matrix.css",
+    "heatmap.css",
+    "curves.css",
+    "explored.css",
+    "clusterings.css",
+    "explained.css",
+    "media.css",
+)
+SCRIPTS = ("report.js", "matrix.js", "explorer.js", "heatmap.js", "clusterings.js", "start.js")
 ESCAPES = {ord(c): f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"}
 
 
@@ -50,14 +65,18 @@ def render(material: Material) -> str:
     return environment.get_template("report.html").render(
         title=material.study.get("title") or material.study["study"],
         study=material.study,
-        metric=material.metric,
         confidence=material.confidence,
         figures=headline.about(material),
         headlines=headline.headlines(material),
         warnings=headline.warnings(material),
         boards=leaderboards(material),
-        leak=leak(material),
+        published=published(material),
+        comparisons=comparisons(material),
         explorer=content,
+        curves=curves.section(material),
+        explored=explored.section(material),
+        clusterings=clusterings.section(material),
+        explained=explained.section(material),
         data=Markup(inline_json(content)),
         datasets=datasets(material),
         examples={

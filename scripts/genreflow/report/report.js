@@ -97,8 +97,16 @@ function startSorting() {
   });
 }
 
-startTheme();
-startPrinting();
-startSorting();
-const content = JSON.parse(byId("content").textContent);
-if (content.splits.length) new Explorer(content);
+// ---------------------------------------------------------------- filtering
+
+/** Hide the rows of a table whose first cell does not hold what is typed. */
+function startFilter(input, table) {
+  const filter = () => {
+    const wanted = input.value.trim().toLowerCase();
+    for (const row of table.tBodies[0]?.rows ?? []) {
+      row.hidden = !row.cells[0].textContent.toLowerCase().includes(wanted);
+    }
+  };
+  input.addEventListener("input", filter);
+  return filter;
+}

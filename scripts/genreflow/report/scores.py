@@ -1,6 +1,4 @@
-"""The leaderboards, the published figures beside them, and what a leak between parts is worth."""
-
-from statistics import median
+"""The leaderboards: the runs of each split, best first."""
 
 import polars as pl
 
@@ -9,7 +7,19 @@ from genreflow.report.axis import Axis, axis_around
 from genreflow.report.material import Material
 from genreflow.report.numbers import counted, metric_named
 
-SECONDARY = ["accuracy", "balanced_accuracy", "f1_macro", "log_loss", "roc_auc_ovr"]
+SECONDARY = {
+    "single_label": ["accuracy", "balanced_accuracy", "f1_macro", "log_loss", "roc_auc_ovr"],
+    "multi_label": [
+        "exact_match",
+        "hamming_loss",
+        "f1_macro",
+        "f1_micro",
+        "roc_auc_macro",
+        "pr_auc_macro",
+        "lrap",
+    ],
+}
+SHORT = {"lrap": "LRAP"}
 METHODS = {
     "fixed": "by hash",
     "stratified": "stratified",
@@ -21,9 +31,11 @@ METHODS = {
 }
 PROTOCOLS = {
     "artist": "No artist is on both sides.",
-    "random": "Clips of one artist may be on both sides.",
+    "random": "Tracks of one artist may be on both sides.",
     "given": "The sides come from a published list.",
+    "copies": "Every row counts, so copies of a recording may be on both sides.",
 }
+NO_ARTISTS = "No artist is known; copies of a recording stay on one side."
 
 
 def leaderboards(material: Material) -> list[dict]:
@@ -37,9 +49,14 @@ def describe_split(material: Material, split: str) -> str:
     """Say how a split is made: ``exact · stratified k-fold by artist · 5 folds · seed 0``."""
     settings = material.study["splits"].get(split, {})
     method = settings.get("method", "unknown")
-    kinds = material.runs.filter(pl.col("split") == split)["kind"].drop_nulls()
-    words = [kinds[0] if len(kinds) else "fixed" if method == "fixed" else "exact"]
-    words.append(METHODS.get(method, method.replace("_", " ")))
+    if method == "clusters":
+        words = [f"split {settings['of']}", f"labels replaced by clusters {settings['clustering']}"]
+    else:
+        kinds = material.runs.filter(pl.col("split") == split)["kind"].drop_nulls()
+        words = [kinds[0] if len(kinds) else "fixed" if method == "fixed" else "exact"]
+        words.append(METHODS.get(method, method.replace("_", " ")))
+        if not material.knows_artists(split):
+            words[-1] = words[-1].replace("by artist", "by recording")
     if "list" in settings:
         words.append(settings["list"])
     if "folds" in settings:
@@ -51,6 +68,19 @@ def describe_split(material: Material, split: str) -> str:
         for part in ("test", "validation")
         if settings.get(part)
     ]
+    if settings.get("choose"):
+        words.append(f"{len(settings['choose'])} chosen labels")
+    if settings.get("several") == "rarest":
+        words.append("of several labels the rarest")
+    if settings.get("conflicts") == "keep":
+        words.append("recordings under several labels count under each")
+    if settings.get("sample"):
+        most = settings["sample"]
+        words.append(
+            "as many tracks of each label as of the rarest"
+            if most == "smallest"
+            else f"at most {counted(most, 'track')} of each label"
+        )
     if "seed" in settings:
         words.append(f"seed {settings['seed']}")
     return " · ".join(words)
@@ -71,13 +101,12 @@ def _described(row: dict) -> str:
 
 
 def _leaderboard(material: Material, split: str) -> dict:
-    metric, name = material.metric, material.metric_name
+    metric, name = material.metric_of(split), material.metric_name(split)
     ranked = material.ranked(split)
-    published = _published(material, split)
-    drawn = {p["run"]: p for p in reversed(published) if p["metric"] == name}
+    drawn = _drawn(material, split, name)
     scores = {row["run"]: material.score(split, row["run"], name) or {} for row in ranked}
     shown = [score.get(key) for score in scores.values() for key in ("value", "low", "high")]
-    shown += [p["published"] for p in drawn.values()]
+    shown += [published["published"] for run, published in drawn.items() if run in scores]
     axis = axis_around(shown, floor=0.0 if metric.ceiling else None, ceiling=metric.ceiling)
     columns = _secondary(material, split, ranked)
     features = {_described(row) for row in ranked}
@@ -93,41 +122,56 @@ def _leaderboard(material: Material, split: str) -> dict:
         }
         for row in ranked
     ]
-    tested, sizes = _sizes(ranked, scores)
+    protocol = material.protocol(split)
+    known = protocol != "random" or material.knows_artists(split)
     return {
         "name": split,
+        "metric": metric,
+        "several": material.task_of(split) == "multi_label",
         "how": describe_split(material, split),
-        "protocol": PROTOCOLS[material.protocol(split)],
+        "protocol": PROTOCOLS[protocol] if known else NO_ARTISTS,
         "features": shared,
-        "tested": tested,
-        "sizes": sizes,
-        "columns": [metric_named(column).title for column in columns],
-        "ticks": _ticks(axis, metric),
-        "folds": any(row["folds"] for row in rows),
+        "tested": tested(material, split),
+        "columns": [SHORT.get(column) or metric_named(column).title for column in columns],
+        "ticks": ticks(axis, metric),
+        "folds": rounds(material, split) if any(row["folds"] for row in rows) else "",
         "validation": any(row["validation"]["text"] != numbers.UNKNOWN for row in rows),
-        "published": published,
-        "drawn": bool(drawn),
+        "published": any(row["published"] for row in rows),
         "rows": rows,
         "skipped": _skipped(material, split),
     }
 
 
-def _sizes(ranked: list[dict], scores: dict[str, dict]) -> tuple[str, str]:
-    """How many tracks of how many artists are tested, and how many train (in one fold) and test."""
+def _drawn(material: Material, split: str, metric: str) -> dict[str, dict]:
+    """The published figures of a metric by run; of several for one run the first."""
+    rows = material.published.filter(pl.col("split") == split, pl.col("metric") == metric)
+    text = metric_named(metric).value
+    return {row["run"]: row | {"text": text(row["published"])} for row in reversed(rows.to_dicts())}
+
+
+def rounds(material: Material, split: str) -> str:
+    """Say what a split is made of several times: folds, repeats, or both."""
+    settings = material.study["splits"].get(split, {})
+    settings = material.study["splits"].get(settings.get("of"), settings)
+    repeated = settings.get("repeats", 1) > 1
+    if "kfold" in settings.get("method", "kfold"):
+        return "folds and repeats" if repeated else "folds"
+    return "repeats" if repeated else "folds"
+
+
+def tested(material: Material, split: str) -> str:
+    """Say how many tracks, by how many artists where these are known, are tested."""
+    ranked = material.ranked(split)
     tests = [row["test_tracks"] for row in ranked if row["test_tracks"] is not None]
-    trains = [row["train_tracks"] for row in ranked if row["train_tracks"] is not None]
-    artists = [s["clusters"] for s in scores.values() if s.get("clusters") is not None]
     if not tests:
-        return "", ""
-    tested = counted(max(tests), "test track")
+        return ""
+    words = counted(max(tests), "test track")
+    scores = [material.score(split, row["run"], material.metric_name(split)) for row in ranked]
+    artists = [s["clusters"] for s in scores if s and s.get("clusters") is not None]
     if artists:
-        tested += f" of {counted(min(artists), 'artist')}"
-    if not trains:
-        return tested, ""
-    folds = max(row["folds"] or 1 for row in ranked)
-    train = counted(max(trains), "track") + (" of each fold" if folds > 1 else "")
-    verb = "trains" if max(trains) == 1 else "train"
-    return tested, f"{train} {verb} and {numbers.count(max(tests))} test"
+        who = "artist" if material.knows_artists(split) else "recording"
+        words += f" of {counted(min(artists), who)}"
+    return words
 
 
 def _skipped(material: Material, split: str) -> list[dict]:
@@ -139,13 +183,14 @@ def _skipped(material: Material, split: str) -> list[dict]:
 
 
 def _secondary(material: Material, split: str, ranked: list[dict]) -> list[str]:
-    """The other metrics that were measured, the usual ones first, at most four."""
+    """The other metrics that were measured: at most four, of several labels six."""
+    task = material.task_of(split)
     return [
         metric
-        for metric in SECONDARY
-        if metric != material.metric_name
+        for metric in SECONDARY[task]
+        if metric != material.metric_name(split)
         and any(material.score(split, row["run"], metric) for row in ranked)
-    ][:4]
+    ][: 4 if task == "single_label" else 6]
 
 
 def _cell(metric_name: str, value: float | None) -> dict:
@@ -162,7 +207,7 @@ def _row(
     axis: Axis,
     columns: list[str],
 ) -> dict:
-    metric, name, run = material.metric, material.metric_name, row["run"]
+    metric, name, run = material.metric_of(split), material.metric_name(split), row["run"]
     others = [(material.score(split, run, column) or {}).get("value") for column in columns]
     validation = (material.score(split, run, name, "validation") or {}).get("value")
     folds = ""
@@ -183,6 +228,7 @@ def _row(
         "folds": folds,
         "folds_key": score.get("fold_mean", ""),
         "folds_interval": metric.interval(score.get("fold_low"), score.get("fold_high")),
+        "folds_range": _range(metric, score.get("fold_min"), score.get("fold_max")),
         "validation": _cell(name, validation),
         "others": [_cell(*pair) for pair in zip(columns, others, strict=True)],
         "seconds": numbers.seconds(row["seconds"]),
@@ -194,129 +240,12 @@ def _row(
     }
 
 
-def _published(material: Material, split: str) -> list[dict]:
-    """The published figures of a split, in the order of the study."""
-    rows = []
-    for row in material.published.filter(pl.col("split") == split).iter_rows(named=True):
-        metric = metric_named(row["metric"])
-        measured = metric.value(row["measured"])
-        inside = (
-            None
-            if row["low"] is None or row["high"] is None
-            else row["low"] <= row["published"] <= row["high"]
-        )
-        rows.append(
-            row
-            | {
-                "title": metric.title,
-                "text": metric.value(row["published"]),
-                "measured_text": "not run" if row["measured"] is None else measured,
-                "interval": metric.interval(row["low"], row["high"]),
-                "inside": inside,
-            }
-        )
-    return rows
+def _range(metric: numbers.Metric, low: float | None, high: float | None) -> str:
+    return "" if low is None or high is None else f"{metric.number(low)} to {metric.number(high)}"
 
 
-def leak(material: Material) -> dict | None:
-    """Set the splits side by side by run; None where no run was measured on two of them.
-
-    The difference is that of the first split that holds artists apart (or else of the first given
-    list) from the first random one.
-    """
-    metric, name = material.metric, material.metric_name
-    splits = sorted(material.split_names, key=lambda s: material.protocol(s) != "random")
-    kinds = {kind: [s for s in splits if material.protocol(s) == kind] for kind in PROTOCOLS}
-    easy = next(iter(kinds["random"]), None)
-    hard = next(iter(kinds["artist"] + kinds["given"]), None)
-    rows = []
-    for run in dict.fromkeys(row["run"] for split in splits for row in material.ranked(split)):
-        found = {s: material.score(s, run, name) for s in splits}
-        points = [
-            {
-                "split": split,
-                "mark": splits.index(split) % 4,
-                "score": score,
-                "number": metric.value(score["value"]),
-                "interval": metric.interval(score["low"], score["high"]),
-            }
-            for split, score in found.items()
-            if score and score["value"] is not None
-        ]
-        if len(points) > 1:
-            rows.append(
-                {"run": run, "points": points, "difference": _difference(found, easy, hard)}
-            )
-    if not rows:
-        return None
-    values = [point["score"]["value"] for row in rows for point in row["points"]]
-    axis = axis_around(values, floor=0.0 if metric.ceiling else None, ceiling=metric.ceiling)
-    for row in rows:
-        for point in row["points"]:
-            score = point.pop("score")
-            point |= {"at": axis.place(score["value"]), "value": score["value"]}
-            point["text"] = f"{point['number']} {point['interval']}"
-        ends = [point["at"] for point in row["points"]]
-        row |= {"from": min(ends), "to": max(ends)}
-        size = row["difference"]
-        row["difference_text"] = "" if size is None else metric.difference(size)
-    order = {row["run"]: at for at, row in enumerate(material.ranked(hard or splits[-1]))}
-    rows.sort(key=lambda row: order.get(row["run"], len(order)))
-    return {
-        "splits": [
-            {"name": s, "mark": at % 4, "how": describe_split(material, s)}
-            for at, s in enumerate(splits)
-        ],
-        "easy": easy,
-        "hard": hard if easy else None,
-        "sentence": _leak_sentence(material, rows, easy, hard),
-        "rows": rows,
-        "ticks": _ticks(axis, metric),
-    }
-
-
-def _leak_sentence(material: Material, rows: list[dict], easy: str | None, hard: str | None) -> str:
-    """Say what the step from the easy split to the hard one does to the runs that listen."""
-    metric, spec = material.metric, material.study["runs"]
-    sizes = sorted(
-        row["difference"]
-        for row in rows
-        if row["difference"] is not None
-        and not str(spec.get(row["run"], {}).get("model")).startswith("dummy")
-    )
-    if not sizes or easy is None or hard is None:
-        return f"{metric.title} of each run on each split."
-    middle = metric.difference(median(sizes))
-    over = ""
-    if len(sizes) > 1:
-        ends = f"{metric.difference(sizes[0])} to {metric.difference(sizes[-1])}"
-        over = (
-            f", in the median over {counted(len(sizes), 'run')} ({ends.replace(' points', '', 1)})"
-        )
-    reason = (
-        "A random split lets models recognise artists, and this step estimates what that is worth."
-        if material.protocol(hard) == "artist"
-        else "The list keeps out what a random split lets slip from training to test."
-    )
-    what = f"{metric.phrase} changes by {middle}{over}"
-    sizes = [
-        numbers.count(max(row["test_tracks"] or 0 for row in material.ranked(split)))
-        for split in (easy, hard)
-    ]
-    return (
-        f"From split {easy} ({sizes[0]} test tracks) to split {hard} ({sizes[1]}), {what}. {reason}"
-    )
-
-
-def _difference(found: dict, easy: str | None, hard: str | None) -> float | None:
-    """By how much the hard split scores higher than the easy one (mostly less than 0)."""
-    pair = [found.get(split) for split in (hard, easy)]
-    if not all(score and score["value"] is not None for score in pair):
-        return None
-    return pair[0]["value"] - pair[1]["value"]
-
-
-def _ticks(axis: Axis, metric: numbers.Metric) -> list[dict]:
+def ticks(axis: Axis, metric: numbers.Metric) -> list[dict]:
+    """Return place and text of an axis' ticks."""
     return [
         {"at": axis.place(tick), "text": f"{100 * tick if metric.percent else tick:g}"}
         for tick in axis.ticks

@@ -2,13 +2,16 @@
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import polars as pl
 
 from genreflow.errors import GenreflowError
-from genreflow.splits import check, exact, fixed
-from genreflow.splits.eligible import Division, find_eligible
+from genreflow.splits import balanced, check, exact, fixed
+from genreflow.splits.division import Division
+from genreflow.splits.eligible import find_eligible
+from genreflow.splits.sample import draw_sample
 
 log = logging.getLogger("genreflow")
 
@@ -22,85 +25,107 @@ METHODS = {
     "published": exact.published,
 }
 
+# Those that take the place of scikit-learn's where a recording may stand under several labels.
+BALANCED = {
+    "stratified": balanced.stratified,
+    "stratified_kfold": balanced.stratified_kfold,
+    "stratified_group_kfold": balanced.stratified_group_kfold,
+}
+
+# What a track is taken for; the other keys of a split are its method's.
+VIEW = ("task", "choose", "several", "conflicts")
+
 
 def make_split(
-    tracks: pl.DataFrame,
-    settings: Mapping[str, Any],
-    *,
-    min_seconds: float,
-    task: str = "single_label",
+    tracks: pl.DataFrame, settings: Mapping[str, Any], *, min_seconds: float
 ) -> pl.DataFrame:
     """Divide the tracks of a dataset by one of the methods.
 
-    Quarantined and unlabelled tracks, tracks that stand under two labels, that are too short,
-    or have several labels where the task wants one, are ``excluded``. Of several tracks with the
-    same samples the one with the smallest track_id counts, the others are ``duplicate``. Only
-    the method published departs from this (see there), and given looks for copies among the
-    tracks of its list alone. The result does not depend on the order of the rows.
+    Quarantined and unlabelled tracks, and tracks that are too short, are ``excluded``. Where the
+    task wants one label, so are tracks with several and recordings that stand under two, unless
+    the settings say otherwise. Of several tracks with the same samples, or the same features,
+    the one with the smallest track_id counts, the others are ``duplicate``. Only the method
+    published departs from this (see there), and given looks for copies among the tracks of its
+    list alone. The result does not depend on the order of the rows.
 
     Parameters
     ----------
     tracks : pl.DataFrame
         the tracks table
     settings : mapping
-        ``method`` and its keys, see the functions of `METHODS`; ``dataset`` is passed over
+        ``method`` and its keys, see the functions of `METHODS`; ``task``, ``choose``,
+        ``several`` and ``conflicts``, see `find_eligible`; ``sample``, see `draw_sample`;
+        ``dataset`` is passed over
     min_seconds : number >= 0 [s]
         what the feature sets of the study need
-    task : str
-        single_label: tracks with several labels are excluded
 
     Returns
     -------
     pl.DataFrame
-        track_id, repeat i32, fold i32, part (train, validation, test, duplicate or excluded)
-        and reason (null for the first three); every track for every (repeat, fold), sorted by
+        track_id, repeat i32, fold i32, part (train, validation, test, duplicate or excluded),
+        reason (null for the first three) and labels [list of str], those that this split gives
+        the track, null where it has none; every track for every (repeat, fold), sorted by
         repeat, fold, track_id
 
     Raises
     ------
     GenreflowError
         where a class is too small, or missing from a part; the message says why other tracks
-        of the class fell out, and which seeds work
+        of the class fell out, and which seeds work. With several labels for each track, a label
+        is only required in the training part.
     """
-    keys = {k: v for k, v in settings.items() if k not in ("method", "dataset")}
+    passed = ("method", "dataset", "sample", *VIEW)
+    keys = {key: value for key, value in settings.items() if key not in passed}
+    view = {key: settings[key] for key in VIEW if key in settings}
     method = settings["method"]
     rows = find_eligible(
         tracks,
         min_seconds=min_seconds,
-        single_label=task == "single_label",
         listed=keys.get("list"),
-        keep_conflicts=method == "published",
+        copies=method == "published",
+        **view,
     )
-    check.check_classes(rows)
-    division = _draw(rows, method, keys)
-    empty = check.empty_cells(division)
-    if empty:
-        raise GenreflowError(
-            check.explain_empty(division, empty, method, keys, _working_seeds(rows, method, keys))
-        )
+    check.check_classes(rows, view.get("choose", ()))
+    division = _draw(rows, settings, keys)
+    if empty := check.empty_cells(division):
+        seeds = _working_seeds(rows, settings, keys, len(rows) * len(division.folds))
+        raise GenreflowError(check.explain_empty(division, empty, method, keys, seeds))
     _log(division, method)
     return _every_track(division)
 
 
-def _draw(rows: pl.DataFrame, method: str, keys: Mapping[str, Any]) -> Division:
+def _draw(rows: pl.DataFrame, settings: Mapping[str, Any], keys: Mapping[str, Any]) -> Division:
+    method, several = settings["method"], settings.get("task") == "multi_label"
+    kept = settings.get("conflicts") == "keep"
+    if "sample" in settings:
+        rows = draw_sample(rows, settings["sample"], keys.get("seed", 0))
     try:
-        return METHODS[method](rows, **keys)
+        division = (METHODS | BALANCED if several or kept else METHODS)[method](rows, **keys)
     except ValueError as error:
         raise GenreflowError(
             f"the method {method!r} cannot divide these tracks: {error}\n{check.class_table(rows)}"
         ) from error
+    if units := division.units:
+        least = units.least_of_several if several else units.least
+        check.require(division.rows, units.names, units.called, least, method)
+    if several:
+        others = tuple(part for part in division.needed + division.wanted if part != "train")
+        return replace(division, needed=("train",), wanted=others)
+    return division
 
 
-def _working_seeds(rows: pl.DataFrame, method: str, keys: Mapping[str, Any]) -> check.Seeds | None:
-    """Look for seeds without an empty cell; None where the method has no seed."""
-    if method == "given":
+def _working_seeds(
+    rows: pl.DataFrame, settings: Mapping[str, Any], keys: Mapping[str, Any], cost: int
+) -> check.Seeds | None:
+    """Look for seeds without an empty cell, for a while; None where the method has no seed."""
+    if settings["method"] == "given":
         return None
     start = keys.get("seed", 0)
-    tried = range(start + 1, start + 1 + max(10, min(300, 3_000_000 // max(1, len(rows)))))
+    tried = range(start + 1, start + 1 + max(10, min(300, 3_000_000 // cost)))
     found = []
     for seed in tried:
         try:
-            if not check.empty_cells(_draw(rows, method, {**keys, "seed": seed})):
+            if not check.empty_cells(_draw(rows, settings, {**keys, "seed": seed})):
                 found.append(seed)
         except GenreflowError:
             continue
@@ -111,7 +136,7 @@ def _working_seeds(rows: pl.DataFrame, method: str, keys: Mapping[str, Any]) -> 
 
 def _every_track(division: Division) -> pl.DataFrame:
     counted = division.counted["track_id"]
-    base = division.rows.select("track_id", "part", "reason")
+    base = division.rows.select("track_id", "part", "reason", "labels")
     tables = []
     for repeat, fold, parts in division.folds:
         drawn = pl.DataFrame({"track_id": counted, "drawn": pl.Series(parts, dtype=pl.String)})
@@ -122,6 +147,7 @@ def _every_track(division: Division) -> pl.DataFrame:
                 pl.lit(fold, pl.Int32).alias("fold"),
                 pl.coalesce("drawn", "part").alias("part"),
                 "reason",
+                "labels",
             )
         )
     return pl.concat(tables).sort("repeat", "fold", "track_id")

@@ -8,22 +8,26 @@ import numpy as np
 import polars as pl
 
 from genreflow.errors import GenreflowError
-from genreflow.splits.eligible import Division, counted
+from genreflow.splits.division import Division
+from genreflow.splits.eligible import counted
 
 _SHOWN = 12
 
-# What else may help, by method: where a class is too small, and where luck leaves a cell empty.
+# What else may help: where a class has too few units, and where luck leaves a cell empty.
 _TOO_SMALL = {
-    "fixed": "use group: track, which does not look at artists",
-    "group": "use stratified, which does not look at artists",
-    "stratified_group_kfold": "use stratified_kfold, which does not look at artists",
-    "stratified_kfold": "use fewer folds",
+    ("fixed", "artists"): "use group: track, which does not look at artists",
+    ("group", "artists"): "use stratified, which does not look at artists",
+    ("stratified_group_kfold", "artists"): "use stratified_kfold, which does not look at artists",
+    ("stratified_kfold", "tracks"): "use fewer folds",
+    ("stratified_kfold", "recordings"): "use fewer folds",
 }
 _EMPTY = {
     "fixed": "use stratified or stratified_group_kfold, which suit small sets",
     "stratified": "give the part a larger share",
     "group": "use stratified_group_kfold, which spreads the artists of each class",
 }
+
+_LEAVE_OUT = "leave them out: choose names the labels that count"
 
 
 class Seeds(NamedTuple):
@@ -42,9 +46,34 @@ class Empty(NamedTuple):
     part: str
 
 
-def check_classes(rows: pl.DataFrame) -> None:
-    """Refuse to divide what leaves nothing to tell apart."""
+def check_classes(rows: pl.DataFrame, chosen: Sequence[str] = ()) -> None:
+    """Refuse to divide what leaves nothing to tell apart.
+
+    Parameters
+    ----------
+    rows : pl.DataFrame
+        as `find_eligible` returns
+    chosen : sequence of str
+        labels that must be among what is left
+
+    Raises
+    ------
+    GenreflowError
+        where fewer than two classes are left, or a chosen one is not
+    """
     left = counted(rows)["labels"].explode().unique().sort().to_list()
+    lost = [label for label in chosen if label not in left]
+    if lost:
+        raise GenreflowError(
+            "none of the tracks of these chosen labels can be used:\n"
+            + _some([_class_line(rows, label) for label in lost])
+            + "\nTake them out of choose"
+            + (
+                ", or give tracks with several labels one of them, by several: rarest"
+                if any("several labels" in dict(fallen(rows, label)) for label in lost)
+                else ""
+            )
+        )
     if len(left) < 2:
         found = f"only the class {left[0]!r} has" if left else "no class has"
         raise GenreflowError(
@@ -53,19 +82,21 @@ def check_classes(rows: pl.DataFrame) -> None:
         )
 
 
-def require(rows: pl.DataFrame, units: np.ndarray, needed: int, method: str, unit: str) -> None:
+def require(rows: pl.DataFrame, units: np.ndarray, unit: str, needed: int, method: str) -> None:
     """See that every class has enough tracks, or artists, for a method.
 
     Parameters
     ----------
     rows : pl.DataFrame
-        with duplicates marked
+        as `find_eligible` returns
     units : np.ndarray [shape=(n_counted,)] of str
-        what is drawn: the track, or its artist
+        what is drawn: the track, its recording, or its artist
+    unit : str
+        what that is, in the plural
     needed : int
         how many different ones each class needs
-    method, unit : str
-        for the message; unit in the plural
+    method : str
+        for the message
 
     Raises
     ------
@@ -86,15 +117,14 @@ def require(rows: pl.DataFrame, units: np.ndarray, needed: int, method: str, uni
             _class_line(rows, label) + (f", {have.get(label, 0)} {unit}" * (unit != "tracks"))
             for label in small
         ]
+        hint = _TOO_SMALL.get((method, unit))
+        if method == "stratified_kfold" and needed <= 2:
+            hint = None  # there are no fewer folds than two
         raise GenreflowError(
             f"the method {method!r} needs at least {needed} {unit} of every class:\n"
             + _some(lines)
-            + "\nAdd tracks to these classes, or take them out of the data"
-            + (
-                f", or {_TOO_SMALL[method]}"
-                if method in _TOO_SMALL and unit != "recordings"
-                else ""
-            )
+            + f"\nAdd tracks to these classes, or {_LEAVE_OUT}"
+            + (f", or {hint}" if hint else "")
         )
 
 
@@ -129,7 +159,7 @@ def explain_empty(
     seeded = f" with seed {keys.get('seed', 0)}" if seeds else ""
     text = f"the method {method!r}{seeded} leaves parts without some class:\n{_some(lines)}\n"
     if seeds is None:
-        return text + "Complete the list, or take these classes out of the data"
+        return f"{text}Complete the list, or {_LEAVE_OUT}"
     if seeds.found:
         text += f"Seeds that work: {', '.join(map(str, seeds.found))}; or "
     else:

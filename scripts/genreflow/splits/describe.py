@@ -19,8 +19,9 @@ def describe_split(tracks: pl.DataFrame, split: pl.DataFrame) -> dict[str, pl.Da
     Returns
     -------
     dict
-        ``labels``: repeat, fold, label (null: without one), part, tracks, artists (known ones),
-        unknown_artists (tracks whose artist is unknown); sorted by these.
+        ``labels``: repeat, fold, label (of those that the split gives; null: none), part,
+        tracks, artists (known ones), unknown_artists (tracks whose artist is unknown); sorted
+        by these.
 
         ``folds``: repeat, fold, the number of tracks in train, validation, test, duplicate and
         excluded; and of those in train, validation and test: artists (known ones),
@@ -29,7 +30,7 @@ def describe_split(tracks: pl.DataFrame, split: pl.DataFrame) -> dict[str, pl.Da
         train or validation).
     """
     rows = split.join(
-        add_artist_key(tracks).select("track_id", "labels", "digest", "artist_key"), on="track_id"
+        add_artist_key(tracks).select("track_id", "digest", "artist_key"), on="track_id"
     )
     key = ["repeat", "fold"]
     known, unknown = pl.col("artist_key").drop_nulls().n_unique(), pl.col("artist_key").null_count()

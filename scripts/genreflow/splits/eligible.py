@@ -1,41 +1,15 @@
 """Which tracks a split may use, and which of several copies counts."""
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 
-import numpy as np
 import polars as pl
 
 from genreflow.artists import add_artist_key
 from genreflow.errors import GenreflowError
 from genreflow.parts import PARTS
-from genreflow.tracks import conflicts, label_set
-
-
-@dataclass
-class Division:
-    """What a method makes of the rows of `find_eligible`.
-
-    Attributes
-    ----------
-    rows : pl.DataFrame
-        all tracks; ``part`` is null for those that count
-    folds : list of (repeat, fold, parts)
-        parts : np.ndarray [shape=(n_counted,)] of str, in the order of `counted`
-    needed : tuple of str
-        the parts in which every class must be found
-    wanted : tuple of str
-        those in which it is worth a warning where it is not
-    """
-
-    rows: pl.DataFrame
-    folds: list[tuple[int, int, np.ndarray]]
-    needed: tuple[str, ...]
-    wanted: tuple[str, ...] = field(default=())
-
-    @property
-    def counted(self) -> pl.DataFrame:
-        """The rows that stand in train, validation or test."""
-        return counted(self.rows)
+from genreflow.splits.labels import take_rarest, view_labels
+from genreflow.tracks import conflicts as find_conflicts
+from genreflow.tracks import label_set
 
 
 def counted(rows: pl.DataFrame) -> pl.DataFrame:
@@ -47,9 +21,12 @@ def find_eligible(
     tracks: pl.DataFrame,
     *,
     min_seconds: float,
-    single_label: bool,
+    task: str = "single_label",
+    choose: Sequence[str] | None = None,
+    several: str = "exclude",
+    conflicts: str = "exclude",
     listed: str | None = None,
-    keep_conflicts: bool = False,
+    copies: bool = False,
 ) -> pl.DataFrame:
     """Say of every track whether a split may use it.
 
@@ -58,63 +35,63 @@ def find_eligible(
     tracks : pl.DataFrame
         the tracks table
     min_seconds : number >= 0 [s]
-    single_label : bool
-        exclude tracks with several labels
+    task : str
+        single_label: each track has one label; multi_label: as many as its recording has
+    choose : sequence of str or None
+        labels that count; tracks without one of them are excluded
+    several : str
+        single_label: tracks with several labels are excluded (exclude), or get the one that is
+        rarest among the tracks that can be used (rarest)
+    conflicts : str
+        single_label: recordings under several labels are excluded (exclude), or count once under
+        each of them (keep)
     listed : str or None
         name of a given list; only its tracks count. Where it names one of two copies under
         different labels, it has settled their conflict.
-    keep_conflicts : bool
-        let tracks count that stand under two labels
+    copies : bool
+        let every copy of a recording count, under whatever label
 
     Returns
     -------
     pl.DataFrame
-        track_id, digest, labels, label (all labels as one text), artist_key, side (of the given
-        list), part (excluded, or null where the track may be used), reason, and kind, the reason
-        without names; sorted by track_id
+        track_id, digest, labels (that count), label (all of them as one text), artist_key, side
+        (of the given list), part (excluded, duplicate, or null where the track may be used),
+        reason, and kind, the reason without names; sorted by track_id
 
     Raises
     ------
     GenreflowError
-        where there is no such list
+        where there is no such list, or no track has one of the chosen labels
     """
-    if listed is not None and f"given_{listed}" not in tracks.columns:
-        known = [name.removeprefix("given_") for name in tracks.columns if name[:6] == "given_"]
-        raise GenreflowError(
-            f"the dataset has no list {listed!r}, it has {', '.join(sorted(known)) or 'none'}; "
-            "lists are named in the dataset's file, under columns: given:"
-        )
-    rows = add_artist_key(tracks.sort("track_id")).with_columns(label=label_set())
-    side = pl.col(f"given_{listed}") if listed is not None else pl.lit(PARTS[0])
-    rows = rows.with_columns(side=side.cast(pl.String)).with_columns(
-        known=pl.col("side").is_in(PARTS)
+    rows = _add_side(view_labels(tracks, task=task, choose=choose), listed)
+    short = (pl.col("seconds") < min_seconds).fill_null(False)
+    usable = (pl.col("status") != "quarantined") & pl.col("known")
+    single = task == "single_label"
+    if single and several == "rarest":
+        rows = take_rarest(rows, usable & ~short)
+    rows = add_artist_key(rows.sort("track_id")).with_columns(label=label_set())
+    rows = rows.drop("conflict").join(
+        find_conflicts(rows.filter(usable)), on="track_id", how="left", maintain_order="left"
     )
-    if listed is not None:
-        usable = rows.filter(pl.col("status") != "quarantined", "known")
-        rows = rows.drop("conflict").join(
-            conflicts(usable), on="track_id", how="left", maintain_order="left"
-        )
-    several, short = pl.col("labels").list.n_unique() > 1, pl.col("seconds") < min_seconds
+    many = single & (pl.col("labels").list.len() > 1)
+    torn = pl.col("conflict").is_not_null() & (single and conflicts == "exclude" and not copies)
     seconds = (pl.col("seconds") * 1000).floor() / 1000
     unlisted = f"not in the list {listed}"
     too_short = f"shorter than the {min_seconds} s that the feature sets need"
     grounds = [
         (pl.col("status") == "quarantined", pl.col("reason"), pl.col("reason")),
-        (pl.col("label").is_null(), pl.lit("no label"), pl.lit("no label")),
-        (~pl.col("known").fill_null(False), pl.lit(unlisted), pl.lit(unlisted)),
+        (pl.col("unchosen"), *[pl.lit("none of the chosen labels")] * 2),
+        (pl.col("label").is_null(), *[pl.lit("no label")] * 2),
+        (~pl.col("known"), *[pl.lit(unlisted)] * 2),
+        (torn, pl.col("conflict"), pl.lit("same recording as a track with another label")),
         (
-            pl.col("conflict").is_not_null() & (not keep_conflicts),
-            pl.col("conflict"),
-            pl.lit("same recording as a track with another label"),
-        ),
-        (
-            several & single_label,
+            many,
             pl.format("several labels: {}", pl.col("labels").list.join(", ")),
             pl.lit("several labels"),
         ),
         (short, pl.format("{} s, {}", seconds, pl.lit(too_short)), pl.lit(too_short)),
     ]
-    return rows.select(
+    rows = rows.select(
         "track_id",
         "digest",
         "labels",
@@ -125,6 +102,7 @@ def find_eligible(
         reason=pl.coalesce(pl.when(mask).then(reason) for mask, reason, _ in grounds),
         kind=pl.coalesce(pl.when(mask).then(kind) for mask, _, kind in grounds),
     )
+    return rows if copies else _mark_duplicates(rows)
 
 
 def set_aside(rows: pl.DataFrame, out: pl.DataFrame, part: str, kind: str) -> pl.DataFrame:
@@ -152,11 +130,27 @@ def set_aside(rows: pl.DataFrame, out: pl.DataFrame, part: str, kind: str) -> pl
     )
 
 
-def mark_duplicates(rows: pl.DataFrame) -> pl.DataFrame:
-    """Let the smallest track_id of each recording count, and mark the others as duplicates."""
+def _add_side(tracks: pl.DataFrame, listed: str | None) -> pl.DataFrame:
+    """Add ``side``, the part in a list, and ``known``, whether the list names the track."""
+    if listed is None:
+        return tracks.with_columns(side=pl.lit(PARTS[0]), known=pl.lit(True))
+    if f"given_{listed}" not in tracks.columns:
+        known = [name.removeprefix("given_") for name in tracks.columns if name[:6] == "given_"]
+        raise GenreflowError(
+            f"the dataset has no list {listed!r}, it has {', '.join(sorted(known)) or 'none'}; "
+            "lists are named in the dataset's file, under columns: given:"
+        )
+    side = pl.col(f"given_{listed}").cast(pl.String)
+    return tracks.with_columns(side=side, known=side.is_in(PARTS).fill_null(False))
+
+
+def _mark_duplicates(rows: pl.DataFrame) -> pl.DataFrame:
+    """Let the smallest track_id of each recording under each label count, not the others."""
     usable = counted(rows)
-    first = usable.group_by("digest").agg(first=pl.col("track_id").min())
-    copies = usable.join(first, on="digest").filter(pl.col("track_id") != pl.col("first"))
+    first = usable.group_by("digest", "label").agg(first=pl.col("track_id").min())
+    copies = usable.join(first, on=["digest", "label"]).filter(
+        pl.col("track_id") != pl.col("first")
+    )
     return set_aside(
         rows,
         copies.select("track_id", reason=pl.format("same recording as {}", "first")),

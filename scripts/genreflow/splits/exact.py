@@ -13,7 +13,9 @@ import polars as pl
 
 from genreflow.artists import artist_groups
 from genreflow.splits.check import require
-from genreflow.splits.eligible import Division, counted, mark_duplicates
+from genreflow.splits.division import Division, Units, needed_parts, shuffled
+from genreflow.splits.eligible import counted, set_aside
+from genreflow.tracks import other_copy
 
 log = logging.getLogger("genreflow")
 
@@ -42,10 +44,9 @@ def stratified(
     """
     from sklearn.model_selection import StratifiedShuffleSplit
 
-    rows = mark_duplicates(rows)
     labels = counted(rows)["label"].to_numpy()
-    needed = _needed(validation)
-    require(rows, counted(rows)["track_id"].to_numpy(), len(needed), "stratified", "tracks")
+    needed = needed_parts(validation)
+    require(rows, counted(rows)["track_id"].to_numpy(), "tracks", len(needed), "stratified")
     folds = []
     for repeat in range(repeats):
 
@@ -54,7 +55,7 @@ def stratified(
             return among[next(splitter.split(among, labels[among]))[1]]
 
         folds.append((repeat, 0, _three_parts(len(labels), test, validation, draw)))
-    return _shuffled(rows, folds, needed)
+    return shuffled(rows, folds, needed)
 
 
 def group(
@@ -78,10 +79,8 @@ def group(
     """
     from sklearn.model_selection import GroupShuffleSplit
 
-    rows = mark_duplicates(rows)
     groups = artist_groups(rows)["group"].to_numpy()
-    needed = _needed(validation)
-    require(rows, groups, len(needed), "group", "artists")
+    needed = needed_parts(validation)
     folds = []
     for repeat in range(repeats):
 
@@ -91,7 +90,7 @@ def group(
 
         parts = _three_parts(len(groups), test, validation, draw, units=len(set(groups)))
         folds.append((repeat, 0, parts))
-    return _shuffled(rows, folds, needed)
+    return shuffled(rows, folds, needed, Units(groups, "artists", len(needed)))
 
 
 def stratified_kfold(
@@ -116,10 +115,9 @@ def stratified_kfold(
     """
     from sklearn.model_selection import StratifiedKFold, StratifiedShuffleSplit
 
-    rows = mark_duplicates(rows)
     tracks = counted(rows)
     labels = tracks["label"].to_numpy()
-    require(rows, tracks["track_id"].to_numpy(), folds, "stratified_kfold", "tracks")
+    require(rows, tracks["track_id"].to_numpy(), "tracks", folds, "stratified_kfold")
     size = _count(validation, len(labels))
     made = []
     for repeat in range(repeats):
@@ -130,7 +128,7 @@ def stratified_kfold(
             if size:
                 parts[train[next(inner.split(train, labels[train]))[1]]] = "validation"
             made.append((repeat, fold, parts))
-    return Division(rows, made, ("train",), _needed(validation)[1:])
+    return Division(rows, made, ("train",), needed_parts(validation)[1:])
 
 
 def stratified_group_kfold(
@@ -159,11 +157,10 @@ def stratified_group_kfold(
     """
     from sklearn.model_selection import StratifiedGroupKFold
 
-    rows = mark_duplicates(rows)
     labels = counted(rows)["label"].to_numpy()
     groups = artist_groups(rows)["group"].to_numpy()
-    needed = _needed(validation)
-    require(rows, groups, len(needed), "stratified_group_kfold", "artists")
+    needed = needed_parts(validation)
+    require(rows, groups, "artists", len(needed), "stratified_group_kfold")
     if len(set(groups)) < folds:
         raise ValueError(f"{folds} folds need {folds} artists, there are {len(set(groups))}")
     made = []
@@ -194,16 +191,25 @@ def given(rows: pl.DataFrame, *, list: str, merge_validation: bool = False) -> D
     merge_validation : bool
         train on the validation part too, for models that select nothing by it
     """
-    rows = mark_duplicates(rows)
-    parts = counted(rows)["side"].to_numpy()
     if merge_validation:
-        parts = np.where(parts == "validation", "train", parts)
+        rows = rows.with_columns(side=pl.col("side").replace("validation", "train"))
+    torn = other_copy(counted(rows), "side").select(
+        "track_id",
+        reason=pl.format("same recording as {}, which the list puts on another side", "other"),
+    )
+    rows = set_aside(rows, torn, "excluded", "same recording on different sides of the list")
+    parts = counted(rows)["side"].to_numpy()
     wanted = ("validation",) if "validation" in parts else ()
     return Division(rows, [(0, 0, parts)], ("train", "test"), wanted)
 
 
 def published(
-    rows: pl.DataFrame, *, test: float = 0.2, stratify: bool = False, seed: int = 0
+    rows: pl.DataFrame,
+    *,
+    test: float = 0.2,
+    stratify: bool = False,
+    repeats: int = 1,
+    seed: int = 0,
 ) -> Division:
     """Draw as published scripts do: scikit-learn's train_test_split on the tracks in order.
 
@@ -217,11 +223,12 @@ def published(
     Parameters
     ----------
     rows : pl.DataFrame
-        as `find_eligible` returns with ``keep_conflicts``
+        as `find_eligible` returns with ``copies``
     test : number in (0, 1)
         share of the tracks
     stratify : bool
         keep the labels' shares
+    repeats : int > 0
     seed : int
         random_state of the script
     """
@@ -229,29 +236,21 @@ def published(
 
     labels = counted(rows)["label"].to_numpy()
     if stratify:
-        require(rows, counted(rows)["track_id"].to_numpy(), 2, "published", "tracks")
-    _, tested = train_test_split(
-        np.arange(len(labels)),
-        test_size=test,
-        random_state=seed,
-        stratify=labels if stratify else None,
-    )
-    parts = _parts(len(labels), tested)
-    sides = counted(rows).select("digest", side=pl.Series(parts, dtype=pl.String))
-    torn = sides.group_by("digest").agg(pl.col("side").n_unique())
-    log.info("%d recordings stand on both sides", (torn["side"] > 1).sum())
-    return Division(rows, [(0, 0, parts)], ("train",), ("test",))
-
-
-def _shuffled(rows: pl.DataFrame, folds: list, needed: tuple[str, ...]) -> Division:
-    """With several repeats a class may be missing from the test part of one, not from training."""
-    if len(folds) == 1:
-        return Division(rows, folds, needed)
-    return Division(rows, folds, needed[:1], needed[1:])
-
-
-def _needed(validation: float) -> tuple[str, ...]:
-    return ("train", "validation", "test") if validation > 0 else ("train", "test")
+        require(rows, counted(rows)["track_id"].to_numpy(), "tracks", 2, "published")
+    digests, folds = counted(rows)["digest"], []
+    for repeat in range(repeats):
+        _, tested = train_test_split(
+            np.arange(len(labels)),
+            test_size=test,
+            random_state=seed + repeat,
+            stratify=labels if stratify else None,
+        )
+        parts = _parts(len(labels), tested)
+        folds.append((repeat, 0, parts))
+        sides = pl.DataFrame({"digest": digests, "tested": parts == "test"})
+        torn = sides.group_by("digest").agg(pl.col("tested").n_unique())["tested"] > 1
+        log.info("repeat %d: %d recordings stand on both sides", repeat, torn.sum())
+    return Division(rows, folds, ("train",), ("test",))
 
 
 def _count(share: float, total: int) -> int:

@@ -1,11 +1,10 @@
 """The fixed split: the side of a track is a hash, and never changes when data comes and goes."""
 
-from hashlib import blake2b
-
 import polars as pl
 
-from genreflow.splits.check import require
-from genreflow.splits.eligible import Division, counted, mark_duplicates, set_aside
+from genreflow.splits.division import Division, Units, needed_parts
+from genreflow.splits.eligible import counted, set_aside
+from genreflow.splits.hashing import place
 from genreflow.tracks import other_copy
 
 
@@ -40,28 +39,27 @@ def fixed(
     own = pl.format("recording {}", "digest")
     if group == "artist":
         own = pl.coalesce(pl.format("artist {}", "artist_key"), own)
-    usable = counted(rows).select("track_id", "digest", group=own)
-    groups = usable["group"].unique().to_list()
-    sides = [_side(name, test=test, validation=validation, seed=seed) for name in groups]
-    usable = usable.with_columns(
+    # A copy that does not count may still say that the recording has another artist.
+    known = rows.filter(pl.col("part").is_null() | (pl.col("part") == "duplicate"))
+    known = known.select("track_id", "digest", group=own)
+    groups = known["group"].unique().to_list()
+    sides = [_side(place(seed, name), test, validation) for name in groups]
+    known = known.with_columns(
         side=pl.col("group").replace_strict(groups, sides, return_dtype=pl.String)
     )
-    torn = other_copy(usable, "side").select(
+    torn = other_copy(known, "side").select(
         "track_id",
         reason=pl.format("same recording as {}, whose artist falls on another side", "other"),
     )
     rows = set_aside(rows, torn, "excluded", "same recording by artists on different sides")
-    rows = mark_duplicates(rows)
-    final = counted(rows).select("track_id").join(usable, on="track_id", maintain_order="left")
-    needed = ("train", "validation", "test") if validation > 0 else ("train", "test")
+    final = counted(rows).select("track_id").join(known, on="track_id", maintain_order="left")
+    needed = needed_parts(validation)
     unit = "artists" if group == "artist" else "recordings"
-    require(rows, final["group"].to_numpy(), len(needed), "fixed", unit)
-    return Division(rows, [(0, 0, final["side"].to_numpy())], needed)
+    units = Units(final["group"].to_numpy(), unit, len(needed))
+    return Division(rows, [(0, 0, final["side"].to_numpy())], needed, units=units)
 
 
-def _side(group: str, *, test: float, validation: float, seed: int) -> str:
-    digest = blake2b(f"{seed} {group}".encode("utf-8", "surrogatepass"), digest_size=8).digest()
-    place = (int.from_bytes(digest, "big") >> 11) / 2**53
+def _side(place: float, test: float, validation: float) -> str:
     if place < test:
         return "test"
     return "validation" if place < test + validation else "train"

@@ -1,16 +1,21 @@
 """Fitting of a model on a training part, with everything that is selected inside it."""
 
 import logging
-import math
-from collections.abc import Mapping
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from inspect import signature
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from genreflow.errors import GenreflowError
-from genreflow.models.build import ESTIMATOR, build_estimator
+from genreflow.models.build import ESTIMATOR, build_estimator, estimator_path
+from genreflow.models.predict import predict_tracks
 from genreflow.training.inner import Folds, inner_folds
+from genreflow.training.rows import Rows
+from genreflow.training.search import search_parameters
+from genreflow.training.thresholds import best_thresholds
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
@@ -18,6 +23,30 @@ if TYPE_CHECKING:
 log = logging.getLogger("genreflow")
 
 CALIBRATION_FOLDS = 5
+THRESHOLD_FOLDS = 3
+# One of as many parts is kept back for early stopping where a split has no validation part.
+KEPT_BACK_FOLDS = 10
+
+
+class Fitted(NamedTuple):
+    """What fitting gives.
+
+    Attributes
+    ----------
+    pipeline : sklearn.pipeline.Pipeline
+        fitted on the training part
+    best : dict or None
+        the parameters that the search chose, where there is a search
+    thresholds : np.ndarray [shape=(n_labels,), dtype=float64] or None
+        the probability from which on a track gets a label, where it may have several
+    history : list of dict
+        what the estimator tells of its epochs, where it has any
+    """
+
+    pipeline: "Pipeline"
+    best: dict[str, Any] | None
+    thresholds: np.ndarray | None
+    history: list[dict[str, Any]]
 
 
 def fit_model(
@@ -28,28 +57,45 @@ def fit_model(
     *,
     tracks: np.ndarray | None = None,
     copied: np.ndarray | None = None,
+    features: Sequence[str] = (),
+    preparation: Mapping[str, Any] | None = None,
+    validation: Rows | None = None,
+    thresholds: float | str | None = None,
+    checkpoint: Path | None = None,
     seed: int,
     threads: int = 1,
     where: str = "model",
-) -> tuple["Pipeline", dict[str, Any] | None]:
+) -> Fitted:
     """Search, calibrate and fit a model; nothing but the arguments is looked at.
 
-    The rows of a track, of its segments and copies, stay together in the folds of search and
-    calibration. A search fits on copies, and scores on the rows of the tracks as they are.
+    The rows of a track, of its segments and copies, stay together in all folds. A search fits on
+    copies, and scores on the rows of the tracks as they are; so it is with thresholds.
 
     Parameters
     ----------
     spec : mapping
         a model as in config/models, with the schema's defaults filled in
     X : np.ndarray [shape=(n, n_features), dtype=float64]
-    y : np.ndarray [shape=(n,), dtype=int]
-        number of each row's label, every number from 0 on occurring
+        NaN where a value is missing that `preparation` replaces
+    y : np.ndarray [shape=(n,) or (n, n_labels), dtype=int]
+        number of each row's label, every number from 0 on occurring; or 0 and 1 for each of at
+        least two labels, every label occurring
     groups : np.ndarray [shape=(n,)]
         artist of each row, or the track itself; kept together by search and calibration
     tracks : np.ndarray [shape=(n,)], optional
-        the track that each row is of; each row is a track where absent
+        the track that each row is of, in ascending order; each row is a track where absent
     copied : np.ndarray [shape=(n,), dtype=bool], optional
         whether a row describes a copy; none does where absent
+    features, preparation
+        columns of `X` and what they need, as `build_estimator` takes them
+    validation : Rows, optional
+        the split's validation part without copies: for early stopping and thresholds alone
+    thresholds : float, ``"validation"`` or None
+        the probability from which on a track gets a label; or that of the best F1 of each label
+        on the validation part, without one on out-of-fold predictions of the training part; None
+        where each track has one label
+    checkpoint : Path, optional
+        file from which an estimator that can do so goes on where a killed job stopped
     seed : int >= 0
     threads : int > 0
     where : str
@@ -57,64 +103,137 @@ def fit_model(
 
     Returns
     -------
-    pipeline : sklearn.pipeline.Pipeline
-        fitted on the whole training part
-    best : dict or None
-        the parameters that the search chose, where there is a search
+    Fitted
 
     Raises
     ------
     GenreflowError
         if the model cannot be fitted
     """
-    pipeline = build_estimator(spec, seed=seed, threads=threads, where=where)
-    divide = partial(inner_folds, y, groups, tracks=tracks, seed=seed, where=where)
-    best = None
+    rows = Rows(
+        X,
+        y,
+        groups,
+        np.arange(len(y)) if tracks is None else tracks,
+        np.zeros(len(y), dtype=bool) if copied is None else copied,
+    )
+    pipeline = build_estimator(
+        spec,
+        seed=seed,
+        threads=threads,
+        features=features,
+        preparation=preparation,
+        multi_label=y.ndim == 2,
+        where=where,
+    )
+    fitting = _Fitting(calibrate=spec["calibrate"], seed=seed, where=where)
+    best = chosen = None
     try:
         if search := spec.get("search"):
-            folds = divide(folds=search["folds"], purpose="the search")
-            if copied is not None:
-                folds = [(fitted, scored[~copied[scored]]) for fitted, scored in folds]
-            best = _search(pipeline, search, X, y, folds, seed=seed, where=where)
-            pipeline.set_params(**{f"{ESTIMATOR}__{name}": value for name, value in best.items()})
-        if spec["calibrate"]:
-            _fit_calibrated(pipeline, X, y, divide(folds=CALIBRATION_FOLDS, purpose="calibration"))
-        else:
-            pipeline.fit(X, y)
+            folds = fitting.divide(rows, search["folds"], "the search")
+            best = search_parameters(pipeline, search, rows, folds, seed=seed, where=where)
+            own = estimator_path(pipeline)
+            pipeline.set_params(**{f"{own}__{name}": value for name, value in best.items()})
+        choosing, tried = thresholds == "validation", None
+        if choosing and validation is None:
+            tried = fitting.try_out_of_fold(pipeline, rows)
+        fitting.fit(pipeline, rows, validation, checkpoint)
+        if choosing:
+            chosen = best_thresholds(*(tried or _try(pipeline, validation)))
+        elif thresholds is not None:
+            chosen = np.full(y.shape[1], float(thresholds))
+    except GenreflowError as error:
+        raise GenreflowError(f"{where}: {error}") from error
     except ValueError as error:  # what scikit-learn and XGBoost raise for values they cannot use
         raise GenreflowError(f"{where}: {spec['estimator']} cannot be fitted: {error}") from error
-    return pipeline, best
+    return Fitted(pipeline, best, chosen, getattr(pipeline[ESTIMATOR], "history_", []))
 
 
-def _search(
-    pipeline: "Pipeline",
-    search: Mapping[str, Any],
-    X: np.ndarray,
-    y: np.ndarray,
-    folds: Folds,
-    *,
-    seed: int,
-    where: str,
-) -> dict[str, Any]:
-    """The best of the candidates, the first of them where several are."""
-    from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
+@dataclass(frozen=True)
+class _Fitting:
+    """How pipelines are fitted: the one that is kept, and those that only try."""
 
-    space = {f"{ESTIMATOR}__{name}": values for name, values in sorted(search["space"].items())}
-    count = math.prod(len(values) for values in space.values())
-    common = {"scoring": search["scoring"], "cv": folds, "refit": False, "error_score": "raise"}
-    if search["method"] == "grid":
-        searcher = GridSearchCV(pipeline, space, **common)
-    else:
-        count = min(count, search["iterations"])
-        searcher = RandomizedSearchCV(pipeline, space, n_iter=count, random_state=seed, **common)
-    log.info("%s: searching among %d candidates in %d folds", where, count, len(folds))
-    searcher.fit(X, y)
-    best = {name.removeprefix(f"{ESTIMATOR}__"): v for name, v in searcher.best_params_.items()}
-    log.info("%s: %s = %.4f with %s", where, search["scoring"], searcher.best_score_, best)
-    return best
+    calibrate: bool
+    seed: int
+    where: str
+
+    def divide(self, rows: Rows, folds: int, purpose: str) -> Folds:
+        return inner_folds(
+            rows.y,
+            rows.groups,
+            folds,
+            tracks=rows.tracks,
+            seed=self.seed,
+            where=self.where,
+            purpose=purpose,
+        )
+
+    def fit(
+        self,
+        pipeline: "Pipeline",
+        rows: Rows,
+        validation: Rows | None = None,
+        checkpoint: Path | None = None,
+    ) -> None:
+        """Fit on rows; validation is for an estimator that looks at it while it learns."""
+        if self.calibrate:
+            folds = self.divide(rows, CALIBRATION_FOLDS, "calibration")
+            _fit_calibrated(pipeline, rows, folds)
+        elif {"validation", "checkpoint"} <= signature(pipeline[ESTIMATOR].fit).parameters.keys():
+            if validation is None and pipeline[ESTIMATOR].patience is not None:
+                rows, validation = self._keep_back(rows)
+            _fit_watched(pipeline, rows, validation, checkpoint)
+        else:
+            pipeline.fit(rows.X, rows.y)
+
+    def try_out_of_fold(self, unfitted: "Pipeline", rows: Rows) -> tuple[np.ndarray, np.ndarray]:
+        """What the tracks are, and what models say that were not fitted on them."""
+        from sklearn.base import clone
+
+        log.info(
+            "%s: thresholds are chosen in %d folds of the training part",
+            self.where,
+            THRESHOLD_FOLDS,
+        )
+        tried = []
+        for known, held_out in self.divide(rows, THRESHOLD_FOLDS, "the thresholds"):
+            pipeline, seen = clone(unfitted), rows.take(held_out).as_they_are()
+            self.fit(pipeline, rows.take(known), seen)
+            tried.append(_try(pipeline, seen))
+        truth, scores = zip(*tried, strict=True)
+        return np.concatenate(truth), np.concatenate(scores)
+
+    def _keep_back(self, rows: Rows) -> tuple[Rows, Rows]:
+        """A tenth of the training part for early stopping, where the split has no other."""
+        folds = self.divide(rows, KEPT_BACK_FOLDS, "early stopping")
+        known, held_out = folds[0]
+        log.info(
+            "%s: %d of %d training tracks are kept back for early stopping, since the split has no "
+            "validation part",
+            self.where,
+            len(np.unique(rows.tracks[held_out])),
+            len(np.unique(rows.tracks)),
+        )
+        return rows.take(known), rows.take(held_out).as_they_are()
 
 
-def _fit_calibrated(pipeline: "Pipeline", X: np.ndarray, y: np.ndarray, folds: Folds) -> None:
+def _fit_watched(
+    pipeline: "Pipeline", rows: Rows, validation: Rows | None, checkpoint: Path | None
+) -> None:
+    """Fit an estimator that goes through epochs, and is told how it does on other tracks."""
+    X, seen = rows.X, None if validation is None else validation.X
+    for _, step in pipeline.steps[:-1]:
+        X = step.fit_transform(X, rows.y)
+        seen = None if seen is None else step.transform(seen)
+    pipeline[ESTIMATOR].fit(
+        X,
+        rows.y,
+        validation=None if validation is None else (seen, validation.y),
+        checkpoint=checkpoint,
+    )
+
+
+def _fit_calibrated(pipeline: "Pipeline", rows: Rows, folds: Folds) -> None:
     """Fit with sigmoids from decisions to probabilities (Platt 1999), one per label.
 
     They are fitted on decisions about rows, those of copies too, whose artists the deciding
@@ -123,10 +242,26 @@ def _fit_calibrated(pipeline: "Pipeline", X: np.ndarray, y: np.ndarray, folds: F
     """
     from sklearn.calibration import CalibratedClassifierCV
 
+    if rows.y.ndim == 2:
+        lacking = sum(~rows.y[known].any(axis=0) for known, _ in folds).astype(bool).sum()
+        if lacking:
+            raise GenreflowError(
+                "calibration needs at least 2 artists of every label in the training "
+                f"part, and {lacking} labels have one. Leave them out, or say 'calibrate: false'"
+            )
+    own = estimator_path(pipeline)
     calibrated = CalibratedClassifierCV(
-        pipeline[ESTIMATOR], method="sigmoid", ensemble=False, cv=folds
+        pipeline.get_params()[own], method="sigmoid", ensemble=False, cv=folds
     )
-    pipeline.set_params(**{ESTIMATOR: calibrated})
-    pipeline.fit(X, y)
+    pipeline.set_params(**{own: calibrated})
+    pipeline.fit(rows.X, rows.y)
     # Needed for fitting only; they would be written to the model's file.
-    calibrated.set_params(estimator=None, cv=None)
+    for made in (calibrated, *getattr(pipeline[ESTIMATOR], "estimators_", ())):
+        if isinstance(made, CalibratedClassifierCV):
+            made.set_params(estimator=None, cv=None)
+
+
+def _try(pipeline: "Pipeline", rows: Rows) -> tuple[np.ndarray, np.ndarray]:
+    """What tracks are, and what a model says of them: 0 and 1, and probabilities, per label."""
+    firsts, scores = predict_tracks(pipeline, rows.X, rows.tracks, multi_label=True)
+    return rows.y[firsts], scores

@@ -1,4 +1,4 @@
-"""The table that a run is trained on: features, labels and artists of the tracks of a split.
+"""The table that a run is trained on: features and artists of the tracks of a split.
 
 A track has one row, or one for each of its segments; where it is trained on, so has each of its
 augmented copies.
@@ -18,6 +18,7 @@ from genreflow.artists import split_groups
 from genreflow.errors import GenreflowError
 from genreflow.features.store import HEAD
 from genreflow.features.table import load_vectors
+from genreflow.training.targets import Targets
 
 log = logging.getLogger("genreflow")
 
@@ -31,15 +32,14 @@ class TrainingTable:
 
     Attributes
     ----------
-    track_ids, labels, groups : np.ndarray [shape=(n,), dtype=str]
+    track_ids, groups : np.ndarray [shape=(n,), dtype=str]
         a group is what an artist split keeps on one side
     copied : np.ndarray [shape=(n,), dtype=bool]
         whether a row describes a copy of its track, not the track as it is
     X : np.ndarray [shape=(n, n_features), dtype=float64]
+        NaN where a value is missing
     features : tuple of str
         names of the columns of `X`
-    classes : tuple of str
-        all labels of the split's tracks, sorted; those that `dropped` tracks alone have included
     dropped : dict
         tracks of the split that have no features, and why
     missing_copies : dict
@@ -47,26 +47,27 @@ class TrainingTable:
     """
 
     track_ids: np.ndarray
-    labels: np.ndarray
     groups: np.ndarray
     copied: np.ndarray
     X: np.ndarray
     features: tuple[str, ...]
-    classes: tuple[str, ...]
     dropped: dict[str, str]
     missing_copies: dict[str, int] = field(default_factory=dict)
 
-    def digest(self) -> str:
+    def digest(self, targets: Targets) -> str:
         """Digest of what a model can learn from.
 
         Returns
         -------
         str
             SHA-256, in hexadecimal digits, of a line of JSON, ``[features, track_ids, labels]``,
-            followed by the numbers of the copies' rows where there are copies, and of the bytes of
-            `X` as little-endian float64, row by row
+            labels being ``[repeat, fold, track_id, labels]`` of each track, followed by the numbers
+            of the copies' rows where there are copies, and of the bytes of `X` as little-endian
+            float64, row by row
         """
-        head = [list(self.features), self.track_ids.tolist(), self.labels.tolist()]
+        known = pl.col("track_id").is_in(np.unique(self.track_ids).tolist())
+        labels = targets.labels.filter(known).rows()
+        head = [list(self.features), self.track_ids.tolist(), labels]
         if self.copied.any():
             head.append(np.flatnonzero(self.copied).tolist())
         digest = hashlib.sha256(json.dumps(head).encode() + b"\n")
@@ -94,7 +95,7 @@ def read_table(
 
     Parameters
     ----------
-    tracks : pl.DataFrame [columns: track_id, batch, labels, artist, ...]
+    tracks : pl.DataFrame [columns: track_id, batch, artist, digest, ...]
         all tracks of the dataset
     split : pl.DataFrame [columns: track_id, repeat, fold, part, ...]
         tracks that are in none of the parts train, validation and test of any fold are not used
@@ -113,8 +114,8 @@ def read_table(
     Raises
     ------
     GenreflowError
-        if a track does not have exactly one label, no track has features, or copies have other
-        features than their tracks
+        if the tracks are not known, none has features, or copies have other features than their
+        tracks
     """
     wanted = _wanted(tracks, split)
     original = _describe(features, wanted, variant)
@@ -140,12 +141,10 @@ def read_table(
     X = np.concatenate([made.X for made in described if len(made.X)])
     return TrainingTable(
         track_ids=np.array(rows["track_id"].to_list(), dtype=str),
-        labels=np.array(rows["label"].to_list(), dtype=str),
         groups=np.array(rows["group"].to_list(), dtype=str),
         copied=(rows["variant"] > 0).to_numpy(),
         X=X[rows["row"].to_numpy()],
         features=original.features,
-        classes=tuple(sorted(wanted["label"].unique())),
         dropped=original.failed,
         missing_copies=missing,
     )
@@ -175,20 +174,16 @@ def require_same_features(found: Sequence[str], expected: Sequence[str], variant
 
 
 def _wanted(tracks: pl.DataFrame, split: pl.DataFrame) -> pl.DataFrame:
-    """The tracks of a split's parts: track_id, batch, group and label, sorted by track_id."""
+    """The tracks of a split's parts: track_id, batch and group, sorted by track_id."""
     lost = split.join(tracks, on="track_id", how="anti")["track_id"].n_unique()
     if lost:
         raise GenreflowError(
             f"the split names {lost} tracks that the tracks table does not know; "
             "delete the split's file and run again"
         )
-    rows = split_groups(tracks, split).join(tracks, on="track_id", validate="1:1").sort("track_id")
-    odd = rows.filter(pl.col("labels").list.n_unique().fill_null(0) != 1)["track_id"]
-    if len(odd):
-        raise GenreflowError(
-            f"{len(odd)} tracks of the split do not have exactly one label, the first is {odd[0]!r}"
-        )
-    return rows.select("track_id", "batch", "group", label=pl.col("labels").list.first())
+    batches = tracks.select("track_id", "batch")
+    rows = split_groups(tracks, split).join(batches, on="track_id", validate="1:1")
+    return rows.select("track_id", "batch", "group").sort("track_id")
 
 
 class _Described(NamedTuple):

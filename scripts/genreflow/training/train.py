@@ -1,12 +1,13 @@
 """All folds of one run on one split."""
 
 import json
-import logging
 import resource
+import shutil
 import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -16,53 +17,27 @@ import polars as pl
 
 from genreflow.errors import GenreflowError
 from genreflow.journal import progress
-from genreflow.models.build import build_estimator
-from genreflow.models.files import save_model
-from genreflow.models.predict import predict_probabilities
-from genreflow.parts import PARTS
+from genreflow.models.build import STRATEGIES, build_estimator
 from genreflow.threads import limit_threads
 from genreflow.training.fit import fit_model
+from genreflow.training.fold import train_fold
 from genreflow.training.table import TrainingTable, read_table, require_same_features
+from genreflow.training.targets import read_targets
 
-log = logging.getLogger("genreflow")
-
-PREDICTIONS = {
-    "track_id": pl.String,
-    "repeat": pl.Int32,
-    "fold": pl.Int32,
-    "part": pl.String,
-    "target": pl.String,
-    "truth": pl.Float64,
-    "score": pl.Float64,
-}
 # Those that are installed are named in run.json.
 PACKAGES = (
     "genreflow",
     "numpy",
     "polars",
+    "safetensors",
     "scikit-learn",
     "scipy",
     "skops",
     "threadpoolctl",
+    "torch",
     "xgboost",
     "xgboost-cpu",
 )
-
-
-@dataclass(frozen=True)
-class Fold:
-    """What run.json says of a fold."""
-
-    repeat: int
-    fold: int
-    train_tracks: int
-    validation_tracks: int
-    test_tracks: int
-    train_rows: int
-    seconds_fit: float
-    seconds_predict: float
-    best_parameters: dict[str, Any] | None = None
-    dropped: dict[str, str] = field(default_factory=dict)
 
 
 def train_run(
@@ -75,11 +50,14 @@ def train_run(
     model: Mapping[str, Any],
     run: str,
     seed: int,
-    task: str,
     provenance: Mapping[str, Any],
+    preparation: Mapping[str, Any] | None = None,
+    thresholds: float | str | None = None,
     predictions: str | Path,
     models: str | Path,
+    history: str | Path,
     record: str | Path,
+    checkpoints: str | Path,
     threads: int = 1,
 ) -> None:
     """Train a run on every fold of a split, and predict the tracks that it was not fitted on.
@@ -103,14 +81,20 @@ def train_run(
         name of the run
     seed : int >= 0
         each fold has a seed of its own, derived from this one
-    task : str
-        ``"single_label"``
     provenance : mapping
-        what run.json says beyond what is known here: study, dataset, split, split_method, snapshot,
-        features (the set's name), feature_code (digests of what made them), and test_variant (None
-        where the test part is tested as it is)
-    predictions, models, record : str or Path
-        predictions.parquet, the folder of the models and run.json, to be written
+        what run.json says beyond what is known here: study, dataset, split, split_method, task
+        (``"single_label"`` or ``"multi_label"``), snapshot, features (the set's name), feature_code
+        (digests of what made them), and test_variant (None where the test part is tested as it is)
+    preparation : mapping, optional
+        what the dataset's columns need before any model takes them, as `build_estimator` says
+    thresholds : float, ``"validation"`` or None
+        the probability from which on a track gets a label, as `fit_model` says; None for one label
+    predictions, models, history, record : str or Path
+        predictions.parquet, the folder of the models, history.parquet (the epochs of networks) and
+        run.json, to be written
+    checkpoints : str or Path
+        folder of this run's own, in which the networks of a killed job go on; it is gone when the
+        run is done
     threads : int > 0
         a constant, since results differ in the last bits with the number of threads
 
@@ -120,47 +104,54 @@ def train_run(
         if the data or the model cannot be used
     """
     started = time.perf_counter()
-    if task != "single_label":
-        raise GenreflowError(f"run {run}: the task {task!r} is not known here, only 'single_label'")
     where = f"run {run}, split {provenance['split']}"
     parts = pl.read_parquet(split)
     known = pl.read_parquet(tracks)
+    targets = read_targets(parts, provenance["task"], where=where)
     table = tested = read_table(known, parts, features, copies)
     if test_features is not None:
         tested = _read_tested(table, known, parts, test_features, provenance["test_variant"])
+    _require_values(table, preparation or {}, where)
+    prepared = {"features": table.features, "preparation": preparation}
     # Libraries must be loaded before their threads can be limited.
-    build_estimator(model, seed=seed, threads=threads, where=where)
+    build_estimator(model, seed=seed, threads=threads, where=where, **prepared)
 
-    folds, scores = [], []
+    fit = partial(fit_model, model, thresholds=thresholds, threads=threads, **prepared)
+    trained = []
     pairs = parts.select("repeat", "fold").unique().sort("repeat", "fold").rows()
     with limit_threads(threads):
         for repeat, fold in progress(pairs, "folds trained"):
-            chosen = parts.filter(pl.col("repeat") == repeat, pl.col("fold") == fold)
-            described, predicted = _train_fold(
+            name = f"r{repeat}f{fold}"
+            made = train_fold(
                 table,
                 tested,
-                chosen,
+                targets,
+                parts.filter(pl.col("repeat") == repeat, pl.col("fold") == fold),
                 repeat,
                 fold,
-                model=model,
-                seed=fold_seed(seed, repeat, fold),
-                threads=threads,
+                fit=partial(
+                    fit,
+                    seed=fold_seed(seed, repeat, fold),
+                    checkpoint=Path(checkpoints) / f"{name}.pt",
+                ),
+                folder=Path(models) / name,
                 where=f"{where}, repeat {repeat}, fold {fold}",
-                folder=Path(models) / f"r{repeat}f{fold}",
             )
-            folds.append(described)
-            scores.append(predicted)
+            trained.append(made)
+    folds, scores, epochs = zip(*trained, strict=True)
     order = ["repeat", "fold", "part", "track_id", "target"]
     pl.concat(scores).sort(order).write_parquet(predictions)
+    pl.concat(epochs).write_parquet(history)
     text = {
         **_origin(provenance, table, copies or {}),
         "run": run,
-        "task": task,
         "model": dict(model),
-        "data_digest": table.digest(),
+        "preparation": preparation,
+        "thresholds": thresholds,
+        "data_digest": table.digest(targets),
         "missing_copies": table.missing_copies,
         "seed": seed,
-        "classes": list(table.classes),
+        "classes": list(targets.classes),
         "folds": [asdict(fold) for fold in folds],
         "seconds": round(time.perf_counter() - started, 3),
         "peak_memory_mb": round(_peak_memory(), 1),
@@ -168,6 +159,7 @@ def train_run(
         "threads": threads,
     }
     Path(record).write_text(json.dumps(text, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    shutil.rmtree(checkpoints, ignore_errors=True)
 
 
 def fold_seed(seed: int, repeat: int, fold: int) -> int:
@@ -189,100 +181,15 @@ def _read_tested(
     return tested
 
 
-def _train_fold(
-    table: TrainingTable,
-    tested: TrainingTable,
-    parts: pl.DataFrame,
-    repeat: int,
-    fold: int,
-    *,
-    model: Mapping[str, Any],
-    seed: int,
-    threads: int,
-    where: str,
-    folder: Path,
-) -> tuple[Fold, pl.DataFrame]:
-    """Fit on the training part, keep the model, predict the other parts."""
-    members = {part: parts.filter(pl.col("part") == part)["track_id"].to_list() for part in PARTS}
-    rows = table.rows(members["train"], copies=True)
-    known, y = np.unique(table.labels[rows], return_inverse=True)
-    sizes = {"train": len(np.unique(table.track_ids[rows]))}
-    if len(known) < 2:
+def _require_values(table: TrainingTable, preparation: Mapping[str, Any], where: str) -> None:
+    """Refuse missing values that nothing replaces: some models take them, and some do not."""
+    missing = np.isnan(table.X).any(axis=0)
+    if missing.any() and preparation.get("missing") not in STRATEGIES:
+        names = [name for name, some in zip(table.features, missing, strict=True) if some]
         raise GenreflowError(
-            f"{where}: the training part has {sizes['train']} tracks with features and "
-            f"{len(known)} labels; at least 2 labels are needed"
+            f"{where}: values of {', '.join(names[:5])} are missing. Say in the dataset's file how "
+            f"they are replaced, as 'missing: {STRATEGIES[0]}'"
         )
-    begun = time.perf_counter()
-    pipeline, best = fit_model(
-        model,
-        table.X[rows],
-        y,
-        table.groups[rows],
-        tracks=table.track_ids[rows],
-        copied=table.copied[rows],
-        seed=seed,
-        threads=threads,
-        where=where,
-    )
-    fitted = time.perf_counter()
-    # A label that the training part lacks keeps the probability 0.
-    columns = np.searchsorted(table.classes, known)
-    predicted = [pl.DataFrame(schema=PREDICTIONS)]
-    for part, source in (("validation", table), ("test", tested)):
-        asked = source.rows(members[part])
-        tracks, firsts = np.unique(source.track_ids[asked], return_index=True)
-        sizes[part] = len(tracks)
-        if len(tracks):
-            scores = np.zeros((len(tracks), len(table.classes)))
-            scores[:, columns] = _pooled(predict_probabilities(pipeline, source.X[asked]), firsts)
-            labels = source.labels[asked][firsts]
-            keys = {"repeat": repeat, "fold": fold, "part": part}
-            predicted.append(_long(tracks, labels, scores, table.classes, **keys))
-    done = time.perf_counter()
-    save_model(pipeline, known.tolist(), folder)
-    dropped = _dropped(table, set().union(*members.values())) | _dropped(tested, members["test"])
-    described = Fold(
-        repeat=repeat,
-        fold=fold,
-        **{f"{part}_tracks": sizes[part] for part in PARTS},
-        train_rows=len(rows),
-        seconds_fit=round(fitted - begun, 3),
-        seconds_predict=round(done - fitted, 3),
-        best_parameters=best,
-        dropped=dict(sorted(dropped.items())),
-    )
-    return described, pl.concat(predicted)
-
-
-def _dropped(table: TrainingTable, track_ids: Iterable[str]) -> dict[str, str]:
-    """Which of the tracks have no features, and why."""
-    return {name: table.dropped[name] for name in table.dropped.keys() & set(track_ids)}
-
-
-def _pooled(scores: np.ndarray, firsts: np.ndarray) -> np.ndarray:
-    """Mean probabilities of each track, whose segments begin at `firsts` and stand together."""
-    counts = np.diff(firsts, append=len(scores))
-    return np.add.reduceat(scores, firsts) / counts[:, np.newaxis]
-
-
-def _long(
-    track_ids: np.ndarray,
-    labels: np.ndarray,
-    scores: np.ndarray,
-    classes: tuple[str, ...],
-    **keys: int | str,
-) -> pl.DataFrame:
-    """One row for each track and label; `keys` are the same in all of them."""
-    return pl.DataFrame(
-        {
-            "track_id": np.repeat(track_ids, len(classes)).tolist(),
-            **keys,
-            "target": np.tile(classes, len(track_ids)).tolist(),
-            "truth": (labels[:, None] == np.asarray(classes)).astype(np.float64).ravel(),
-            "score": scores.ravel(),
-        },
-        schema=PREDICTIONS,
-    )
 
 
 def _origin(

@@ -1,0 +1,225 @@
+"""One fold of a run: fitted, kept, and asked for its predictions."""
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import polars as pl
+
+from genreflow.errors import GenreflowError
+from genreflow.models.build import ESTIMATOR
+from genreflow.models.files import save_model
+from genreflow.models.predict import predict_tracks
+from genreflow.parts import PARTS
+from genreflow.training.fit import Fitted
+from genreflow.training.rows import Rows
+from genreflow.training.table import TrainingTable
+from genreflow.training.targets import Targets
+
+PREDICTIONS = {
+    "track_id": pl.String,
+    "repeat": pl.Int32,
+    "fold": pl.Int32,
+    "part": pl.String,
+    "target": pl.String,
+    "truth": pl.Float64,
+    "score": pl.Float64,
+    "threshold": pl.Float64,
+}
+HISTORY = {
+    "repeat": pl.Int32,
+    "fold": pl.Int32,
+    "epoch": pl.Int32,
+    "part": pl.String,
+    "loss": pl.Float64,
+    "accuracy": pl.Float64,
+    "learning_rate": pl.Float64,
+    "seconds": pl.Float64,
+}
+
+
+@dataclass(frozen=True)
+class Fold:
+    """What run.json says of a fold; None is what its model does not have."""
+
+    repeat: int
+    fold: int
+    train_tracks: int
+    validation_tracks: int
+    test_tracks: int
+    train_rows: int
+    seconds_fit: float
+    seconds_predict: float
+    best_parameters: dict[str, Any] | None
+    n_parameters: int | None
+    best_epoch: int | None
+    thresholds: dict[str, float] | None
+    dropped: dict[str, str]
+
+
+class Trained(NamedTuple):
+    """A fold that is done: what run.json says of it, its predictions, and its epochs."""
+
+    fold: Fold
+    predictions: pl.DataFrame
+    history: pl.DataFrame
+
+
+def train_fold(
+    table: TrainingTable,
+    tested: TrainingTable,
+    targets: Targets,
+    parts: pl.DataFrame,
+    repeat: int,
+    fold: int,
+    *,
+    fit: Callable[..., Fitted],
+    folder: Path,
+    where: str,
+) -> Trained:
+    """Fit on the training part, keep the model, predict the other parts.
+
+    Parameters
+    ----------
+    table, tested : TrainingTable
+        the tracks, and as what those of the test part are tested
+    targets : Targets
+    parts : pl.DataFrame [columns: track_id, part, ...]
+        of this fold
+    repeat, fold : int
+    fit : callable
+        `fit_model` that knows the model and its seed
+    folder : Path
+        of the model, made here
+    where : str
+        what messages call the fold
+
+    Returns
+    -------
+    Trained
+        predictions [columns: `PREDICTIONS`] and history [columns: `HISTORY`]
+
+    Raises
+    ------
+    GenreflowError
+        if the training part has fewer than 2 labels, or the model cannot be used
+    """
+    members = {part: parts.filter(pl.col("part") == part)["track_id"].to_list() for part in PARTS}
+    rows = table.rows(members["train"], copies=True)
+    truth = targets.truth(repeat, fold, table.track_ids[rows])
+    # A label that the training part lacks is not learned, and keeps the probability 0.
+    learned = np.flatnonzero(truth.any(axis=0))
+    classes = [targets.classes[column] for column in learned]
+    sizes = {"train": len(np.unique(table.track_ids[rows]))}
+    if len(classes) < 2:
+        raise GenreflowError(
+            f"{where}: the training part has {sizes['train']} tracks with features and "
+            f"{len(classes)} labels; at least 2 labels are needed"
+        )
+    begun = time.perf_counter()
+    fitted = fit(
+        table.X[rows],
+        targets.encode(truth[:, learned]),
+        table.groups[rows],
+        tracks=table.track_ids[rows],
+        copied=table.copied[rows],
+        validation=_validation(table, targets, members["validation"], repeat, fold, learned),
+        where=where,
+    )
+    done_fitting = time.perf_counter()
+    thresholds = told = None
+    if fitted.thresholds is not None:
+        thresholds = np.full(len(targets.classes), 0.5)
+        thresholds[learned] = fitted.thresholds
+        told = dict(zip(classes, fitted.thresholds.tolist(), strict=True))
+    predicted = [pl.DataFrame(schema=PREDICTIONS)]
+    for part, source in (("validation", table), ("test", tested)):
+        asked = source.rows(members[part])
+        sizes[part] = 0
+        if len(asked):
+            firsts, own = predict_tracks(
+                fitted.pipeline,
+                source.X[asked],
+                source.track_ids[asked],
+                multi_label=targets.multi_label,
+            )
+            tracks = source.track_ids[asked][firsts]
+            sizes[part] = len(tracks)
+            scores = np.zeros((len(tracks), len(targets.classes)))
+            scores[:, learned] = own
+            keys = {"repeat": repeat, "fold": fold, "part": part}
+            predicted.append(_long(tracks, targets, scores, thresholds, **keys))
+    done = time.perf_counter()
+    save_model(fitted.pipeline, classes, folder)
+    dropped = _dropped(table, set().union(*members.values())) | _dropped(tested, members["test"])
+    estimator = fitted.pipeline[ESTIMATOR]
+    described = Fold(
+        repeat=repeat,
+        fold=fold,
+        **{f"{part}_tracks": sizes[part] for part in PARTS},
+        train_rows=len(rows),
+        seconds_fit=round(done_fitting - begun, 3),
+        seconds_predict=round(done - done_fitting, 3),
+        best_parameters=fitted.best,
+        n_parameters=getattr(estimator, "n_parameters_", None),
+        best_epoch=getattr(estimator, "best_epoch_", None),
+        thresholds=told,
+        dropped=dict(sorted(dropped.items())),
+    )
+    epochs = [{"repeat": repeat, "fold": fold} | epoch for epoch in fitted.history]
+    return Trained(described, pl.concat(predicted), pl.DataFrame(epochs, schema=HISTORY))
+
+
+def _validation(
+    table: TrainingTable,
+    targets: Targets,
+    track_ids: list[str],
+    repeat: int,
+    fold: int,
+    learned: np.ndarray,
+) -> Rows | None:
+    """The validation part, without tracks of a single label that is not learned."""
+    rows = table.rows(track_ids)
+    truth = targets.truth(repeat, fold, table.track_ids[rows])[:, learned]
+    if not targets.multi_label:
+        known = truth.any(axis=1)
+        rows, truth = rows[known], truth[known]
+    if not len(rows):
+        return None
+    return Rows(
+        table.X[rows],
+        targets.encode(truth),
+        table.groups[rows],
+        table.track_ids[rows],
+        table.copied[rows],
+    )
+
+
+def _dropped(table: TrainingTable, track_ids: Iterable[str]) -> dict[str, str]:
+    """Which of the tracks have no features, and why."""
+    return {name: table.dropped[name] for name in table.dropped.keys() & set(track_ids)}
+
+
+def _long(
+    track_ids: np.ndarray,
+    targets: Targets,
+    scores: np.ndarray,
+    thresholds: np.ndarray | None,
+    **keys: Any,
+) -> pl.DataFrame:
+    """One row for each track and label; `keys` are the same in all of them."""
+    truth = targets.truth(keys["repeat"], keys["fold"], track_ids)
+    return pl.DataFrame(
+        {
+            "track_id": np.repeat(track_ids, len(targets.classes)).tolist(),
+            **keys,
+            "target": list(targets.classes) * len(track_ids),
+            "truth": truth.astype(np.float64).ravel(),
+            "score": scores.ravel(),
+            "threshold": None if thresholds is None else np.tile(thresholds, len(track_ids)),
+        },
+        schema=PREDICTIONS,
+    )

@@ -1,0 +1,229 @@
+"""Estimators that go through epochs: what they may look at, their history, and killed jobs."""
+
+import json
+import logging
+from unittest.mock import patch
+
+import numpy as np
+import polars as pl
+import pytest
+from training_fixtures import (
+    LOGISTIC,
+    cut,
+    label_sets,
+    model,
+    points,
+    run,
+    several,
+    write_run_inputs,
+    write_variant,
+)
+
+from genreflow.errors import GenreflowError
+from genreflow.models.checkpoint import Checkpoint
+from genreflow.models.files import load_model
+from genreflow.models.network import Network
+from genreflow.models.predict import predict_probabilities
+from genreflow.training.fit import fit_model
+from genreflow.training.rows import Rows
+
+LABELS = ["blues", "jazz", "rock"]
+SCALER = "sklearn.preprocessing.StandardScaler"
+
+
+def network(**parameters) -> dict:
+    small = {"module_parameters": {"layers": [8]}, "epochs": 4, "learning_rate": 0.01}
+    given = small | parameters
+    return model(estimator="genreflow.models.network.Network", parameters=given, scaler=SCALER)
+
+
+class Looking:
+    """Keeps what a network is fitted on, and told."""
+
+    def __init__(self, monkeypatch):
+        self.seen, fit = [], Network.fit
+
+        def look(network, x, y, *, validation=None, checkpoint=None):
+            self.seen.append((x, y, validation))
+            return fit(network, x, y, validation=validation, checkpoint=checkpoint)
+
+        monkeypatch.setattr(Network, "fit", look)
+
+
+@pytest.fixture
+def looking(monkeypatch):
+    return Looking(monkeypatch)
+
+
+def rows_of(seed: int, make=points) -> Rows:
+    x, y, groups = make(seed=seed)
+    return Rows(x, y, groups, np.arange(len(x)), np.zeros(len(x), dtype=bool))
+
+
+@pytest.mark.parametrize("make", [points, label_sets])
+def test_validation_is_transformed_as_training_has_fitted(looking, make):
+    x, y, groups = make()
+    validation = rows_of(1, make)
+    fitted = fit_model(network(), x, y, groups, validation=validation, seed=0)
+    ((seen_x, seen_y, (held_x, held_y)),) = looking.seen
+    mean, std = x.mean(axis=0), x.std(axis=0)
+    np.testing.assert_allclose(seen_x, (x - mean) / std)
+    np.testing.assert_allclose(held_x, (validation.X - mean) / std)
+    assert np.array_equal(seen_y, y) and np.array_equal(held_y, validation.y)
+    alone = Network(**network()["parameters"]).fit(seen_x, seen_y, validation=(held_x, held_y))
+    assert np.array_equal(fitted.pipeline.predict_proba(x), alone.predict_proba(seen_x))
+    parts = [epoch["part"] for epoch in fitted.history]
+    assert parts.count("train") == parts.count("validation") == 4
+
+
+@pytest.mark.parametrize("make", [points, label_sets])
+def test_a_tenth_is_kept_back_by_artists_where_there_is_no_validation_part(looking, make, caplog):
+    x, y, _ = make(n=300)
+    groups = np.array([f"artist {i // 2}" for i in range(300)])
+    x[:, 5] = np.arange(300)  # so that rows are known again
+    copied = np.arange(300) % 10 == 0
+    with caplog.at_level(logging.INFO, "genreflow"):
+        spec = network(patience=2) | {"scaler": None}
+        fit_model(spec, x, y, groups, copied=copied, seed=0, where="run a")
+    ((seen, _, (held, _)),) = looking.seen
+    trained, held_out = seen[:, 5].astype(int), held[:, 5].astype(int)
+    assert not set(groups[trained]) & set(groups[held_out])
+    assert 240 < len(trained) < 290 and not copied[held_out].any()
+    assert "tracks are kept back for early stopping" in caplog.text
+
+
+def test_without_patience_nothing_is_kept_back(looking):
+    x, y, groups = points()
+    fit_model(network(), x, y, groups, seed=0)
+    ((seen, _, validation),) = looking.seen
+    assert len(seen) == len(x) and validation is None
+
+
+def test_a_search_tries_networks_without_validation(looking):
+    x, y, groups = points()
+    search = {"method": "grid", "space": {"learning_rate": [1e-5, 0.05]}, "folds": 2}
+    spec = model(**(network() | {"search": search}))
+    fitted = fit_model(spec, x, y, groups, validation=rows_of(1), seed=0)
+    assert fitted.best == {"learning_rate": 0.05}
+    assert [validation is None for _, _, validation in looking.seen] == [True] * 4 + [False]
+
+
+def test_out_of_fold_thresholds_come_from_networks_that_stopped_by_their_own_fold(looking):
+    x, y, groups = label_sets()
+    spec = network(patience=2)
+    fitted = fit_model(spec, x, y, groups, thresholds="validation", seed=0)
+    assert len(looking.seen) == 4 and fitted.thresholds.shape == (3,)
+    for seen, _, (held, _) in looking.seen[:3]:
+        assert len(seen) + len(held) == len(x)
+
+
+def test_the_validation_part_of_a_run_is_its_own_without_copies(tmp_path, looking):
+    """Jazz is not learned in fold 0, so that no jazz tells when to stop."""
+
+    def without_jazz(split, **frames):
+        jazz = (pl.col("labels").list[0] == "jazz") & (pl.col("fold") == 0)
+        moved = jazz & (pl.col("part") == "train")
+        part = pl.when(moved).then(pl.lit("test")).otherwise("part")
+        return {"split": split.with_columns(part=part)} | cut(**frames)
+
+    inputs = write_run_inputs(tmp_path / "in", change=without_jazz)
+    inputs["copies"] = {"noise20": write_variant(tmp_path, inputs, "noise20")}
+    run(tmp_path / "out", inputs, network())
+    split = pl.read_parquet(inputs["split"])
+    vectors = pl.concat(map(pl.read_parquet, inputs["features"]))
+    for fold, (_, _, (held, y)) in enumerate(looking.seen):
+        own = split.filter(pl.col("fold") == fold, pl.col("part") == "validation")
+        if fold == 0:
+            own = own.filter(pl.col("labels").list[0] != "jazz")
+        expected = own.join(vectors, on="track_id").height
+        assert len(held) == len(y) == expected > 0
+        assert y.max() == (1 if fold == 0 else 2)
+
+
+@pytest.mark.parametrize("task", ["single_label", "multi_label"])
+def test_history_and_run_json_tell_the_epochs(tmp_path, task):
+    multi = task == "multi_label"
+    inputs = write_run_inputs(tmp_path / "in", change=several if multi else None)
+    given = {"thresholds": "validation"} if multi else {}
+    found = run(tmp_path / "out", inputs, network(), task=task, **given)
+    history = pl.read_parquet(tmp_path / "out/history.parquet")
+    assert history.schema == train_history_schema()
+    keys = history.select("repeat", "fold", "part", "epoch").sort("fold", "part", "epoch").rows()
+    assert keys == [
+        (0, fold, part, epoch)
+        for fold in (0, 1)
+        for part in ("train", "validation")
+        for epoch in (1, 2, 3, 4)
+    ]
+    record = json.loads((tmp_path / "out/run.json").read_text())
+    weights = 6 * 8 + 8 + 8 * 3 + 3
+    assert [fold["n_parameters"] for fold in record["folds"]] == [weights] * 2
+    assert [fold["best_epoch"] for fold in record["folds"]] == [4, 4]
+    assert {"torch", "safetensors"} <= record["versions"].keys()
+    last = history.filter(pl.col("part") == "validation", pl.col("epoch") == 4)
+    rows = found.filter(pl.col("part") == "validation").sort("fold", "track_id", "target")
+    truth, scores = (rows[name].to_numpy().reshape(2, -1, 3) for name in ("truth", "score"))
+    if multi:
+        right = ((scores >= 0.5) == truth).all(axis=2)
+    else:
+        right = scores.argmax(axis=2) == truth.argmax(axis=2)
+    np.testing.assert_allclose(last["accuracy"].to_numpy(), right.mean(axis=1))
+
+
+def train_history_schema() -> dict:
+    return {
+        "repeat": pl.Int32,
+        "fold": pl.Int32,
+        "epoch": pl.Int32,
+        "part": pl.String,
+        "loss": pl.Float64,
+        "accuracy": pl.Float64,
+        "learning_rate": pl.Float64,
+        "seconds": pl.Float64,
+    }
+
+
+def test_history_is_empty_where_there_are_no_epochs(tmp_path):
+    run(tmp_path, write_run_inputs(tmp_path / "in"), model(estimator=LOGISTIC))
+    history = pl.read_parquet(tmp_path / "history.parquet")
+    assert history.is_empty() and history.schema == train_history_schema()
+    record = json.loads((tmp_path / "run.json").read_text())
+    for name in ("n_parameters", "best_epoch", "thresholds"):
+        assert record["folds"][0][name] is None
+
+
+@pytest.mark.parametrize("killed_at", [2, 7])
+def test_a_killed_training_goes_on_to_the_same_bits(tmp_path, killed_at):
+    """Killed in the first or the second fold, after its checkpoint is written."""
+    inputs, spec = write_run_inputs(tmp_path / "in"), network(epochs=5)
+    whole = run(tmp_path / "whole", inputs, spec)
+    assert not (tmp_path / "whole/checkpoints").exists()
+    written, write = [], Checkpoint.write
+
+    def die(checkpoint, state):
+        write(checkpoint, state)
+        written.append(checkpoint)
+        if len(written) == killed_at:
+            raise KeyboardInterrupt
+
+    with patch.object(Checkpoint, "write", die), pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "killed", inputs, spec)
+    files = sorted(path.name for path in (tmp_path / "killed/checkpoints").iterdir())
+    assert files == ["r0f0.pt", "r0f1.pt"][: 1 + (killed_at > 5)]
+    with patch.object(Checkpoint, "write", lambda *_: written.append(_)):
+        again = run(tmp_path / "killed", inputs, spec)
+    assert len(written) == 2 * 5  # no epoch was trained twice
+    assert again.equals(whole)
+    assert not (tmp_path / "killed/checkpoints").exists()
+    told = [pl.read_parquet(tmp_path / name / "history.parquet") for name in ("whole", "killed")]
+    assert told[0].drop("seconds").equals(told[1].drop("seconds"))
+    x = np.random.default_rng(9).normal(size=(40, 6))
+    for fold in ("r0f0", "r0f1"):
+        one, other = (load_model(tmp_path / n / "model" / fold)[0] for n in ("whole", "killed"))
+        assert np.array_equal(*(predict_probabilities(p, x) for p in (one, other)))
+
+
+def test_values_that_a_network_cannot_use_are_explained():
+    x, y, groups = points()
+    with pytest.raises(GenreflowError, match=r"run a.*epochs"):
+        fit_model(network(epochs=0), x, y, groups, seed=0, where="run a")
