@@ -16,7 +16,7 @@ from genreflow import importing
 from genreflow.audio.settings import DecodeSettings
 from genreflow.errors import GenreflowError, require_known
 from genreflow.models.check import check_model, check_parameters
-from genreflow.protocol import check_lists, read_clusterings, read_splits
+from genreflow.protocol import check_lists, check_one_fold, read_clusterings, read_splits
 from genreflow.schema import SHIPPED, check, check_file, read_part, schema_of
 from genreflow.variants.names import ORIGINAL, parse
 
@@ -151,6 +151,7 @@ def read_study(config: Mapping[str, Any], *, source: str, folder: Path = Path())
         features={name: features[name] for name in used},
         clusterings=read_clusterings(settings["clusterings"], source, folder),
     )
+    check_one_fold(splits, study.clusterings, source)
     for run, split in study.pairs():
         _check_given(study, split, runs[run]["features"], f"{source}: runs.{run}")
     _check_variants(study, source)

@@ -184,6 +184,23 @@ def _check_made_of_clusters(
         )
 
 
+def check_one_fold(
+    splits: Mapping[str, Mapping], clusterings: Mapping[str, Mapping], source: str
+) -> None:
+    """Refuse clusters that would be others in every fold: figures over all folds mean nothing then.
+
+    Those of a map are the same in all of them.
+    """
+    for name, split in splits.items():
+        if split["method"] == "clusters" and "algorithm" in clusterings[split["clustering"]]:
+            base = splits[split["of"]]
+            if base.get("folds", 1) * base.get("repeats", 1) > 1:
+                raise GenreflowError(
+                    f"{source}: splits.{name}.of: the clusters are found in the training part, and "
+                    f"{split['of']!r} has several; name a split with one fold and one repeat"
+                )
+
+
 def _lists_of(dataset: Mapping[str, Any]) -> list[str]:
     """Names of the lists that give the tracks of a dataset their parts."""
     published = LISTS.get(dataset.get("lists"), ())

@@ -77,14 +77,19 @@ def test_a_map_made_by_hand_is_read(folder):
     }
 
 
-def test_limits_shorten_repeats_of_published_splits_and_networks(folder):
+def test_a_map_may_be_laid_over_several_folds(folder):
+    study = read(folder, clusterings__kmeans={"map": "mine"}, splits__random__repeats=3)
+    assert study.settings["splits"]["random"]["repeats"] == 3
+
+
+def test_limits_shorten_repeats_and_networks(folder):
     study = read(
         folder,
-        splits__random__repeats=9,
+        splits__grouped__repeats=9,
         runs__mlp={"model": "mlp_spotify", "features": "table"},
         limits={"repeats": 2, "epochs": 3},
     )
-    assert study.settings["splits"]["random"]["repeats"] == 2
+    assert study.settings["splits"]["grouped"]["repeats"] == 2
     assert study.models["mlp"]["parameters"]["epochs"] == 3
 
 
@@ -93,6 +98,7 @@ def test_limits_shorten_repeats_of_published_splits_and_networks(folder):
     [
         ({"splits__groups__of": "randm"}, ["splits.groups.of", "'random'"]),
         ({"splits__groups__of": "groups"}, ["splits.groups.of", "clusters"]),
+        ({"splits__random__repeats": 2}, ["splits.groups.of", "one fold and one repeat"]),
         ({"splits__groups__of": "several"}, ["splits.groups.of", "several labels"]),
         ({"splits__groups__clustering": "kmean"}, ["splits.groups.clustering", "'kmeans'"]),
         ({"splits__groups": {"method": "clusters", "of": "random"}}, ["needs 'clustering'"]),

@@ -1,5 +1,6 @@
 """Splits whose labels are the clusters of a clustering."""
 
+import numpy as np
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
@@ -166,3 +167,31 @@ def test_the_script_writes_the_split(tmp_path, tracks):
     script.relabel(*paths.values(), settings, False, made)
     expected = relabel_split(*tables.values(), sample=20, seed=3)
     assert_frame_equal(pl.read_parquet(made), expected)
+
+
+def test_a_sample_has_no_more_copies_on_both_sides_than_all_tracks_have():
+    """Drawn together, the copies of a recording would be half of the sample's test part."""
+    pairs = pl.concat(
+        [
+            pl.DataFrame({"digest": [f"d{i}" for i in range(1000)]}).with_columns(
+                track_id=pl.format("{}/{}", pl.lit(copy), "digest"),
+                labels=pl.when(pl.int_range(1000) < 500).then(pl.lit("a")).otherwise(pl.lit("b")),
+            )
+            for copy in "xy"
+        ]
+    ).with_columns(labels=pl.concat_list("labels"))
+    side = pl.Series(np.random.default_rng(0).choice(["train", "test"], 2000))
+    split = pairs.select(
+        "track_id",
+        repeat=pl.lit(0, pl.Int32),
+        fold=pl.lit(0, pl.Int32),
+        part=side,
+        reason=pl.lit(None, pl.String),
+        labels="labels",
+    )
+    clusters = clusters_of([{"a": "A", "b": "B"}])
+    drawn = relabel_split(split, clusters, pairs, sample=100, copies=True).join(
+        pairs.select("track_id", "digest"), on="track_id"
+    )
+    train, test = (drawn.filter(part=part)["digest"] for part in ("train", "test"))
+    assert test.is_in(train.to_list()).mean() < 0.2

@@ -63,7 +63,7 @@ def songs_study(clone: Clone, **changes) -> None:
             "network": network,
         },
         "splits": {
-            "one": {"method": "published", "several": "rarest", "repeats": 2, "test": 0.3},
+            "one": {"method": "published", "several": "rarest", "test": 0.3},
             "several": {"task": "multi_label", "method": "stratified", "validation": 0.2},
             "grouped": {"method": "clusters", "of": "one", "clustering": "kmeans", "sample": 20},
             "by_hand": {"method": "clusters", "of": "one", "clustering": "by_hand"},

@@ -91,7 +91,8 @@ def read_tables(dataset: TableDataset, snapshot: str) -> Tables:
     tracks = pl.DataFrame(found).with_columns(
         batch=pl.lit(snapshot),
         status=pl.when(used).then(pl.lit("ok")).otherwise(pl.lit("quarantined")),
-        digest=pl.when(used).then("digest"),
+        # A row without anything to be told by is a recording of its own.
+        digest=pl.when(used).then(pl.coalesce("digest", pl.format("row {}", "track_id"))),
     )
     heard = {name: kind for name, kind in MEASURED.items() if name not in tracks.columns}
     tracks = tracks.with_columns(pl.lit(None, kind).alias(name) for name, kind in heard.items())

@@ -98,7 +98,8 @@ def _draw(rows: pl.DataFrame, settings: Mapping[str, Any], keys: Mapping[str, An
     method, several = settings["method"], settings.get("task") == "multi_label"
     kept = settings.get("conflicts") == "keep"
     if "sample" in settings:
-        rows = draw_sample(rows, settings["sample"], keys.get("seed", 0))
+        copies = method == "published"
+        rows = draw_sample(rows, settings["sample"], keys.get("seed", 0), copies=copies)
     try:
         division = (METHODS | BALANCED if several or kept else METHODS)[method](rows, **keys)
     except ValueError as error:

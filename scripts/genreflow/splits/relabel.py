@@ -70,7 +70,7 @@ def relabel_split(
             pl.format("same recording as {}", first),
         )
     if sample is not None:
-        rows = _draw_sample(rows, sample, seed)
+        rows = _draw_sample(rows, sample, seed, copies=copies)
     _check(rows, [part for part in PARTS if part in split["part"]])
     return rows.select(split.columns).sort(*FOLD, "track_id")
 
@@ -108,11 +108,11 @@ def _add_clusters(split: pl.DataFrame, clusters: pl.DataFrame) -> pl.DataFrame:
     return split.drop("labels").join(named, on=[*FOLD, "track_id"], how="left")
 
 
-def _draw_sample(rows: pl.DataFrame, size: int | str, seed: int) -> pl.DataFrame:
+def _draw_sample(rows: pl.DataFrame, size: int | str, seed: int, *, copies: bool) -> pl.DataFrame:
     """Exclude tracks until no cluster has more than so many, each part giving its share."""
     each = rows.filter(_counts()).explode("labels")
     ranked = (
-        each.with_columns(place=places(each["digest"], seed))
+        each.with_columns(place=places(each, seed, copies=copies))
         .sort("place", "track_id")
         .with_columns(rank=pl.int_range(pl.len()).over(*FOLD, "part", "labels"))
     )

@@ -1,7 +1,5 @@
 """As many tracks of each label: drawn by hash, so that the draw stays as data comes and goes."""
 
-from collections.abc import Iterable
-
 import polars as pl
 
 from genreflow.splits.eligible import counted, set_aside
@@ -10,7 +8,9 @@ from genreflow.splits.hashing import place
 NOT_DRAWN = "not in the sample"
 
 
-def draw_sample(rows: pl.DataFrame, size: int | str, seed: int) -> pl.DataFrame:
+def draw_sample(
+    rows: pl.DataFrame, size: int | str, seed: int, *, copies: bool = False
+) -> pl.DataFrame:
     """Exclude tracks, until no label has more than so many.
 
     Tracks stand in the order of a hash of seed and recording; the first of each label are taken.
@@ -23,10 +23,12 @@ def draw_sample(rows: pl.DataFrame, size: int | str, seed: int) -> pl.DataFrame:
     size : int > 0, or "smallest"
         most tracks of a label; smallest: as many as the rarest label has
     seed : int
+    copies : bool
+        whether every copy of a recording counts; see `places`
     """
     each = (
         counted(rows)
-        .with_columns(place=places(counted(rows)["digest"], seed))
+        .with_columns(place=places(counted(rows), seed, copies=copies))
         .sort("place", "track_id")
         .explode("labels")
         .with_columns(rank=pl.int_range(pl.len()).over("labels"))
@@ -37,6 +39,12 @@ def draw_sample(rows: pl.DataFrame, size: int | str, seed: int) -> pl.DataFrame:
     return set_aside(rows, out.select("track_id", reason=pl.lit(NOT_DRAWN)), "excluded", NOT_DRAWN)
 
 
-def places(digests: Iterable[str], seed: int) -> pl.Series:
-    """Where recordings stand in the order of the draw; it has nothing to do with a split's hash."""
-    return pl.Series([place(seed, f"sample {digest}") for digest in digests], dtype=pl.Float64)
+def places(rows: pl.DataFrame, seed: int, *, copies: bool) -> pl.Series:
+    """Where tracks stand in the order of the draw; it has nothing to do with a split's hash.
+
+    Recordings are drawn, so that paths and labels do not matter. Where copies count and may stand
+    on both sides, tracks are: copies would be drawn together, and the sample have more of them than
+    all tracks have.
+    """
+    names = rows["track_id" if copies else "digest"]
+    return pl.Series([place(seed, f"sample {name}") for name in names], dtype=pl.Float64)
