@@ -8,6 +8,7 @@ from typing import Any
 import polars as pl
 
 from genreflow.explain import explain_model
+from genreflow.importing import load
 from genreflow.journal import log_to
 from genreflow.models.files import load_model
 from genreflow.provenance import made_by
@@ -37,15 +38,15 @@ def explain(
     features : sequence of str
         paths of the feature tables of the dataset's batches
     spec : mapping
-        the model as in config/models; its estimator and its scaler are trusted
+        the model as in config/models; what it names is trusted: its estimator, its scaler, and
+        the functions that make the module of a network
     statistics : mapping
         confidence and resamples of the intervals
     seed : int >= 0
     shap, importance : str
         the parquet files to write
     """
-    trusted = [name for name in (spec["estimator"], spec["scaler"]) if name]
-    pipeline, classes = load_model(Path(models) / "r0f0", trusted=trusted)
+    pipeline, classes = load_model(Path(models) / "r0f0", trusted=_trusted(spec))
     folds = json.loads(Path(record).read_text(encoding="utf-8"))["folds"]
     first = next(fold for fold in folds if (fold["repeat"], fold["fold"]) == (0, 0))
     values, drops = explain_model(
@@ -61,6 +62,14 @@ def explain(
     )
     values.write_parquet(shap)
     drops.write_parquet(importance)
+
+
+def _trusted(spec: Mapping[str, Any]) -> list[str]:
+    """Types and functions that a model names, by the names under which its files hold them."""
+    made = [type(load(spec[key], needed_by=key)()) for key in ("estimator", "scaler") if spec[key]]
+    modules = [spec["parameters"].get("module")]
+    modules += spec.get("search", {}).get("space", {}).get("module", [])
+    return [f"{one.__module__}.{one.__name__}" for one in made] + list(filter(None, modules))
 
 
 if __name__ == "__main__":

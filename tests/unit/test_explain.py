@@ -1,6 +1,7 @@
 """Shapley values and permutation importance of trained models."""
 
 import json
+import sys
 from itertools import combinations
 from math import factorial
 
@@ -312,29 +313,90 @@ def test_a_fold_without_test_tracks_is_an_error(tmp_path):
         explained(pipeline, inputs)
 
 
-def test_the_script_reads_a_run_and_writes_both_tables(tmp_path):
-    inputs = made(tmp_path, several=True)
-    spec = model(**forest())
-    pipeline = trained(inputs, forest(), multi_label=True)
-    save_model(pipeline, CLASSES, tmp_path / "model/r0f0")
-    thresholds = dict(zip(CLASSES, (0.3, 0.5, 0.6), strict=True))
+def run_script(folder, inputs, spec, thresholds=None):
+    """The tables of the script, from the model in a folder."""
     folds = [{"repeat": 0, "fold": number, "thresholds": thresholds} for number in (1, 0)]
     folds[0]["thresholds"] = None
-    (tmp_path / "run.json").write_text(json.dumps({"folds": folds}))
+    (folder / "run.json").write_text(json.dumps({"folds": folds}))
     for name in ("tracks", "split"):
-        inputs[name].write_parquet(tmp_path / f"{name}.parquet")
+        inputs[name].write_parquet(folder / f"{name}.parquet")
     explain(
-        models=str(tmp_path / "model"),
-        record=str(tmp_path / "run.json"),
-        tracks=str(tmp_path / "tracks.parquet"),
-        split=str(tmp_path / "split.parquet"),
+        models=str(folder / "model"),
+        record=str(folder / "run.json"),
+        tracks=str(folder / "tracks.parquet"),
+        split=str(folder / "split.parquet"),
         features=inputs["features"],
         spec=spec,
         statistics={"confidence": 0.95, "resamples": 200},
         seed=0,
-        shap=str(tmp_path / "shap.parquet"),
-        importance=str(tmp_path / "importance.parquet"),
+        shap=str(folder / "shap.parquet"),
+        importance=str(folder / "importance.parquet"),
     )
-    values, importance = explained(pipeline, inputs, thresholds=thresholds)
-    assert pl.read_parquet(tmp_path / "shap.parquet").equals(values)
-    assert pl.read_parquet(tmp_path / "importance.parquet").equals(importance)
+    return [pl.read_parquet(folder / f"{name}.parquet") for name in ("shap", "importance")]
+
+
+def test_the_script_reads_a_run_and_writes_both_tables(tmp_path):
+    inputs = made(tmp_path, several=True)
+    pipeline = trained(inputs, forest(), multi_label=True)
+    save_model(pipeline, CLASSES, tmp_path / "model/r0f0")
+    thresholds = dict(zip(CLASSES, (0.3, 0.5, 0.6), strict=True))
+    written = run_script(tmp_path, inputs, model(**forest()), thresholds)
+    expected = explained(pipeline, inputs, thresholds=thresholds)
+    assert all(a.equals(b) for a, b in zip(written, expected, strict=True))
+
+
+OWN = """
+from torch import nn
+from sklearn.naive_bayes import GaussianNB
+from sklearn.preprocessing import StandardScaler
+
+class Mine(GaussianNB):
+    pass
+
+class Scaler(StandardScaler):
+    pass
+
+def tiny(n_inputs, n_outputs):
+    return nn.Linear(n_inputs, n_outputs)
+"""
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"estimator": "my_own_51.Mine", "scaler": "my_own_51.Scaler"},
+        {
+            "estimator": "genreflow.models.network.Network",
+            "parameters": {"module": "my_own_51.impl.tiny", "epochs": 1},
+        },
+        {
+            "estimator": "genreflow.models.network.Network",
+            "parameters": {"epochs": 1},
+            "search": {"method": "grid", "space": {"module": ["my_own_51.impl.tiny"]}},
+        },
+        {
+            "estimator": "sklearn.ensemble.HistGradientBoostingClassifier",
+            "parameters": {"max_iter": 2},
+        },
+    ],
+    ids=["estimator", "module", "searched", "histograms"],
+)
+def test_the_script_reads_models_of_the_users_own(tmp_path, monkeypatch, spec):
+    """As a job of its own does: nothing of the user's is imported before."""
+    (tmp_path / "my_own_51").mkdir()
+    (tmp_path / "my_own_51/impl.py").write_text(OWN)
+    # The name in the config is not where the classes are defined.
+    (tmp_path / "my_own_51/__init__.py").write_text("from my_own_51.impl import Mine, Scaler\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", sys.path.copy())
+    inputs = made(tmp_path)
+    pipeline = trained(inputs, spec)
+    for name, candidates in spec.get("search", {}).get("space", {}).items():
+        pipeline = trained(inputs, spec | {"parameters": {name: candidates[0], "epochs": 1}})
+    save_model(pipeline, CLASSES, tmp_path / "model/r0f0")
+    expected = explained(pipeline, inputs)
+    for name in [name for name in sys.modules if name.startswith("my_own_51")]:
+        monkeypatch.delitem(sys.modules, name)
+    sys.path.remove(str(tmp_path))
+    written = run_script(tmp_path, inputs, model(**spec))
+    assert all(a.equals(b) for a, b in zip(written, expected, strict=True))

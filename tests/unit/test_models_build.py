@@ -9,6 +9,8 @@ from genreflow.models.build import build_estimator, estimator_path
 from genreflow.models.predict import predict_probabilities
 from genreflow.schema import SHIPPED, read_yaml
 
+NETWORK = "genreflow.models.network.Network"
+
 
 @pytest.mark.parametrize("name", MODELS)
 def test_seed_and_threads_reach_every_estimator(name):
@@ -103,6 +105,10 @@ def test_published_values_of_xgboost():
     ("given", "message"),
     [
         ({"estimator": "sklearn.svm.SVC"}, "say 'calibrate: true'"),
+        (
+            {"estimator": NETWORK, "parameters": {"patience": 3}, "calibrate": True},
+            "Network.*say 'calibrate: false', or leave out 'patience'",
+        ),
         ({"estimator": LOGISTIC, "parameters": {"CC": 1}}, "no parameter 'CC'"),
         ({"estimator": "sklearn.ensemble.VotingClassifer"}, "did you mean 'VotingClassifier'"),
         ({"estimator": "sklearn.ensemble.VotingClassifier"}, "cannot be used here"),
@@ -113,6 +119,11 @@ def test_published_values_of_xgboost():
 def test_what_cannot_be_built_is_explained(given, message):
     with pytest.raises(GenreflowError, match=message):
         build_estimator(model(**given), seed=0)
+
+
+def test_a_network_of_all_its_epochs_can_be_calibrated():
+    spec = model(estimator=NETWORK, parameters={"patience": None}, calibrate=True)
+    assert build_estimator(spec, seed=0)["estimator"].patience is None
 
 
 def test_a_module_that_fails_is_explained(tmp_path, monkeypatch):

@@ -19,6 +19,16 @@ CLASSES = ["blues", "jazz", "räk \U0001f600"]
 BOOSTER = "xgboost.XGBClassifier"
 FOREST = "sklearn.ensemble.RandomForestClassifier"
 SMALL = {"n_estimators": 5}
+# Models of scikit-learn that hold types which skops does not trust by itself.
+OTHERS = [
+    pytest.param(model(estimator=estimator, parameters=parameters), id=name)
+    for name, estimator, parameters in (
+        ("adam", "sklearn.neural_network.MLPClassifier", {"max_iter": 300}),
+        ("sgd", "sklearn.neural_network.MLPClassifier", {"solver": "sgd", "max_iter": 300}),
+        ("histograms", "sklearn.ensemble.HistGradientBoostingClassifier", {"max_iter": 3}),
+        ("process", "sklearn.gaussian_process.GaussianProcessClassifier", {}),
+    )
+]
 NETWORK = {
     "estimator": "genreflow.models.network.Network",
     "parameters": {"module_parameters": {"layers": [8, "batch_norm", {"dropout": 0.1}]}},
@@ -64,6 +74,7 @@ def fitted_to_several(spec):
             model(estimator="sklearn.ensemble.GradientBoostingClassifier", parameters=SMALL),
             id="gradient boosting",
         ),
+        *OTHERS,
     ],
 )
 @pytest.mark.parametrize("features", [3, 20])
@@ -147,7 +158,7 @@ def test_every_trusted_type_is_needed(tmp_path):
     for name in MODELS:
         save_model(fitted(shipped(name))[0], CLASSES, tmp_path / name)
         found.update(skops.io.get_untrusted_types(file=tmp_path / name / "pipeline.skops"))
-    for number, parameter in enumerate(SEVERAL):
+    for number, parameter in enumerate([*SEVERAL, *OTHERS]):
         folder = tmp_path / str(number)
         save_model(fitted_to_several(*parameter.values)[0], [*CLASSES, "all"], folder)
         found.update(skops.io.get_untrusted_types(file=folder / "pipeline.skops"))
@@ -204,14 +215,18 @@ def test_pickles_are_refused_and_not_run(tmp_path, evil):
 
 
 def test_what_the_caller_trusts_is_loaded(tmp_path):
-    estimator = "sklearn.ensemble.HistGradientBoostingClassifier"
-    pipeline, x = fitted(model(estimator=estimator, parameters={"max_iter": 3}))
+    pipeline, x = fitted(model(estimator="sklearn.neighbors.KNeighborsClassifier"))
     save_model(pipeline, CLASSES, tmp_path)
-    with pytest.raises(GenreflowError) as error:
+    needed = [
+        "sklearn.metrics._dist_metrics.EuclideanDistance64",
+        "sklearn.neighbors._kd_tree.KDTree",
+    ]
+    with pytest.raises(
+        GenreflowError, match=r"cannot stand under 'explain'.*algorithm: brute"
+    ) as e:
         load_model(tmp_path)
-    needed = "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor"
-    assert needed in str(error.value)
-    loaded, _ = load_model(tmp_path, trusted=[needed])
+    assert ", ".join(needed) in str(e.value)
+    loaded, _ = load_model(tmp_path, trusted=needed)
     assert np.array_equal(loaded.predict_proba(x), pipeline.predict_proba(x))
 
 
@@ -307,13 +322,40 @@ def test_trees_that_lead_outside_are_refused(tmp_path, make, spec, field, value)
         load_model(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("field", "value"), [("left", 10**6), ("right", 0), ("feature_idx", 99), ("feature_idx", -1)]
+)
+@pytest.mark.parametrize("bagged", [False, True])
+def test_trees_of_histograms_that_lead_outside_are_refused(tmp_path, bagged, field, value):
+    pipeline = fitted(OTHERS[2].values[0])[0]
+    if bagged:
+        from sklearn.ensemble import BaggingClassifier
+
+        x, y, _ = points()
+        bags = BaggingClassifier(pipeline["estimator"], 2, max_features=0.5, random_state=0)
+        pipeline.set_params(estimator=bags).fit(x, y)
+    save_model(pipeline, CLASSES, tmp_path)
+    load_model(tmp_path)
+    _change_nodes(tmp_path / "pipeline.skops", field, value)
+    with pytest.raises(GenreflowError, match="a branch that leads nowhere"):
+        load_model(tmp_path)
+
+
+def test_trees_that_divide_by_categories_are_not_read(tmp_path):
+    pipeline = fitted(OTHERS[2].values[0])[0]
+    save_model(pipeline, CLASSES, tmp_path)
+    _change_nodes(tmp_path / "pipeline.skops", "is_categorical", 1)
+    with pytest.raises(GenreflowError, match="divides by categories, which is not read"):
+        load_model(tmp_path)
+
+
 def _change_nodes(file, field, value):
     """Change the root of the tree in a model's file."""
     with zipfile.ZipFile(file) as archive:
         members = {name: archive.read(name) for name in archive.namelist()}
     changed = 0
     for name, content in members.items():
-        if name.endswith(".npy") and b"left_child" in content[:300]:
+        if name.endswith(".npy") and f"'{field}'".encode() in content[:500]:
             start = content.index(b"\n") + 1
             nodes = np.load(_stream(content))
             nodes[field][0] = value

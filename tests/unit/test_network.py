@@ -2,13 +2,16 @@
 
 import json
 import logging
+import re
 import signal
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.base import clone
@@ -20,9 +23,12 @@ from genreflow.models import epochs
 from genreflow.models.network import Network
 from genreflow.models.networks import feed_forward
 from genreflow.models.schedules import SCHEDULES, learning_rates
+from genreflow.provenance import _closure, _named
 from genreflow.schema import SHIPPED, read_yaml
 
 LAYERS = {"layers": [16, "batch_norm", {"dropout": 0.3}, 8]}
+FEED_FORWARD = "genreflow.models.networks.feed_forward"
+FOREST = "sklearn.ensemble.RandomForestClassifier"
 # 90 rows make two batches of 32 and one of 26; 65 leave one row over.
 X, Y, _ = points(n=90)
 SEVERAL = np.stack([Y == 0, Y == 1, X[:, 1] > 0, X[:, 0] > 9], axis=1).astype(int)
@@ -415,7 +421,25 @@ def test_a_training_shorter_than_its_warm_up():
         ({"optimizer": "Adam"}, "no 'Adam'; did you mean 'adam'?"),
         ({"epochs": 0}, "epochs: 0 is less than 1"),
         ({"batch_size": 0}, "batch_size: 0 is less than 1"),
-        ({"patience": 0}, "patience: 0 is less than 1"),
+        ({"patience": 0}, "patience: 0 is less than 1; null is for none"),
+        ({"epochs": 2.0}, "epochs: 2.0 is no whole number"),
+        ({"batch_size": True}, "batch_size: True is no whole number"),
+        ({"n_jobs": "2"}, "n_jobs: '2' is no whole number; write numbers without quotes"),
+        ({"random_state": None}, "random_state: None is no whole number"),
+        ({"random_state": -1}, "random_state: -1 is less than 0"),
+        (yaml.safe_load("learning_rate: 1e-3"), "learning_rate: '1e-3' is no .* such as 1.0e-3"),
+        ({"learning_rate": 0}, "learning_rate: 0 is not more than 0"),
+        ({"learning_rate": np.nan}, "learning_rate: nan is no finite number"),
+        ({"weight_decay": -0.1}, "weight_decay: -0.1 is less than 0"),
+        ({"weight_decay": None}, "weight_decay: None is no finite number"),
+        (
+            {"schedule": "exponential", "schedule_parameters": {"gamma": "9e-1"}},
+            "schedule_parameters: gamma: '9e-1' is no finite number; .* such as 1.0e-3",
+        ),
+        ({"schedule_parameters": [0.9]}, r"schedule_parameters: \[0.9\] is no mapping"),
+        ({"module_parameters": "layers"}, "module_parameters: 'layers' is no mapping"),
+        ({"device": 0}, "device: 0 is no text"),
+        ({"optimizer": ["adam"]}, r"optimizer: \['adam'\] is no text"),
         ({"device": "gpu"}, "device: 'gpu' cannot be used"),
         ({"module_parameters": {"layer": [3]}}, "no parameter 'layer'; did you mean 'layers'?"),
         ({"module": "genreflow.models.networks.feedforward"}, "did you mean 'feed_forward'?"),
@@ -467,6 +491,38 @@ def test_a_module_of_the_users_own(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     made = Network("my_net_42.wide", {"units": 5}, epochs=2).fit(X, Y)
     assert made.n_parameters_ == 6 * 5 + 5 + 5 * 3 + 3
+
+
+@pytest.mark.parametrize(
+    ("given", "counted"),
+    [
+        ({"parameters": {}}, [FEED_FORWARD]),
+        ({"parameters": {"module": "my.net"}}, ["my.net"]),
+        (
+            {"parameters": {}, "search": {"space": {"module": ["my.net", "my.other"]}}},
+            [FEED_FORWARD, "my.net", "my.other"],
+        ),
+        ({"parameters": {}, "estimator": "my.Model"}, []),
+    ],
+    ids=str,
+)
+def test_the_code_of_the_module_counts_as_that_of_a_training(given, counted):
+    """The rules ask for the code of all that a model names, and of the module that it takes."""
+    source = (SHIPPED / "workflow/rules/common.smk").read_text()
+    function = re.search(r"def run_code_of.*?(?=\n\n\ndef )", source, re.DOTALL)[0]
+    model = {"estimator": "genreflow.models.network.Network", "scaler": None} | given
+    names = {"STUDY": SimpleNamespace(models={"mlp": model}), "code": lambda *named: named}
+    exec(function, names)
+    named = names["run_code_of"]("train")(SimpleNamespace(run="mlp"))
+    assert list(named) == ["train", model["estimator"], *counted]
+
+
+def test_the_code_of_a_network_counts_only_where_one_is_trained():
+    files = {"network.py", "epochs.py", "schedules.py", "checkpoint.py"}
+    script = SHIPPED / "scripts/train.py"
+    for estimator, found in (("genreflow.models.network.Network", files), (FOREST, set())):
+        closure = _closure([script, *_named([estimator], SHIPPED)], SHIPPED)
+        assert {file.name for file in closure} & files == found
 
 
 def test_threads_are_as_many_as_told(monkeypatch):

@@ -52,6 +52,51 @@ def test_a_single_artist_of_a_label_divides_tracks_with_a_warning(caplog):
     assert "divides tracks, not artists" in caplog.text
 
 
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_only_artists_of_a_label_that_has_one_are_parted(data):
+    """As recordings are kept together that stand under several labels."""
+    n = data.draw(st.integers(6, 30))
+    y = np.concatenate([np.arange(n) % 3, [3, 3, 3]])
+    groups = np.array([f"recording {i // 6 % 5}" for i in range(n)] + ["one"] * 3)
+    if data.draw(st.booleans()):
+        groups = np.concatenate([groups, ["one"]])  # the artist's track of another label
+        y = np.concatenate([y, [0]])
+    others = y != 3
+    folds = divide(y, groups, data.draw(st.integers(2, 5)), data.draw(st.integers(0, 9)))
+    few = any(len(set(groups[y == label])) < 2 for label in range(3))
+    assert len(folds) >= 2
+    for train, test in folds:
+        assert set(y[train]) == set(y)
+        if not few:
+            kept = set(groups[train][others[train]]) & set(groups[test][others[test]])
+            assert not kept
+
+
+def test_few_artists_are_parted_where_many_recordings_are_not(caplog):
+    y = np.append(np.repeat(np.arange(5), 40), [5] * 3)
+    recordings = [f"recording {label // 2} {i}" for label in range(5) for i in range(40)]
+    groups = np.array([*recordings, "one", "one", "one"])
+    with caplog.at_level(logging.WARNING):
+        folds = divide(y, groups, folds=3)
+    for train, test in folds:
+        assert set(groups[train]) & set(groups[test]) == {"one"}
+    assert "divides tracks, not artists, of 1 labels" in caplog.text
+
+
+def test_labels_whose_artists_fall_together_are_parted_too(caplog):
+    """Labels 1 and 2 have two artists; one of label 2 goes with what label 1 needs elsewhere."""
+    groups = np.array(["a", "a", "a", "b", "b", "b"])
+    y = np.array([0, 1, 2, 0, 0, 1])
+    y, groups = np.append(y, 2), np.append(groups, "a")
+    with caplog.at_level(logging.WARNING):
+        folds = divide(y, groups, folds=2)
+    assert all(set(y[train]) == {0, 1, 2} for train, _ in folds)
+    for train, test in folds:
+        parted = set(groups[train][y[train] < 2]) & set(groups[test][y[test] < 2])
+        assert not parted
+
+
 def test_a_single_track_of_a_label_is_an_error():
     with pytest.raises(GenreflowError, match="at least 2 training tracks of every label"):
         divide([0, 0, 0, 1], ["a", "b", "c", "d"])

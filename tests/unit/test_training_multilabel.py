@@ -52,8 +52,9 @@ def matrices(found: pl.DataFrame, fold: int, part: str, *columns: str) -> list[n
 
 
 def best_f1(truth: np.ndarray, scores: np.ndarray) -> float:
-    """Of all thresholds that differ."""
-    return max(f1_score(truth, scores >= t, zero_division=0) for t in np.unique(scores))
+    """Of all thresholds above 0 that differ; 0 where there is none."""
+    cuts = np.unique(scores[scores > 0])
+    return max((f1_score(truth, scores >= t, zero_division=0) for t in cuts), default=0)
 
 
 @pytest.mark.parametrize(
@@ -139,11 +140,25 @@ def test_no_threshold_gives_a_better_f1(data):
     scores = np.array(data.draw(st.lists(some, min_size=n, max_size=n)))
     truth = np.array(data.draw(st.lists(st.integers(0, 1), min_size=n, max_size=n)))
     (found,) = best_thresholds(truth[:, None], scores[:, None])
-    if truth.any():
+    assert found > 0
+    if best_f1(truth, scores) > 0:
         assert found in scores
         assert f1_score(truth, scores >= found) == best_f1(truth, scores)
     else:
         assert found == 0.5
+
+
+def test_a_label_that_nothing_was_learned_of_is_not_given_to_every_track():
+    """All by one artist, so that no fold has both learned it and been asked for it."""
+    x, y, groups = label_sets(n=300)
+    rare = (groups == groups[0]).astype(int)
+    spec = model(estimator=FOREST, scaler=None, parameters={"n_estimators": 20})
+    y = np.column_stack([y, rare])
+    fitted = fit_model(spec, x, y, groups, thresholds="validation", seed=0)
+    assert fitted.thresholds[3] == 0.5
+    other = np.random.default_rng(9).normal(size=(100, 6))
+    guesses = predict_probabilities(fitted.pipeline, other, multi_label=True) >= fitted.thresholds
+    assert guesses[:, 3].mean() < 0.2
 
 
 def test_segments_are_pooled_before_thresholds_are_chosen(tmp_path):
@@ -301,10 +316,43 @@ def test_what_cannot_be_done_is_explained(caplog):
     with pytest.raises(GenreflowError, match="gives a probability for each of several labels"):
         fit_model(shipped("xgboost") | {"calibrate": True}, x, y, groups, seed=0)
     one = np.where(y[:, 0] == 1, "one artist", groups)
-    with pytest.raises(GenreflowError, match=r"at least 2 artists of every label.* 1 labels have"):
-        fit_model(shipped("svm"), x, y, one, seed=0)
+    message = r"1 labels have them in one alone: 'blues' \(1 artists\)\. Leave them out"
+    with pytest.raises(GenreflowError, match=message):
+        fit_model(shipped("svm"), x, y, one, labels=LABELS, seed=0)
     assert "1 labels are in one fold of calibration alone" in caplog.text
+    with pytest.raises(GenreflowError, match=r"1 labels have them in one alone: 0 \(1 artists\)"):
+        fit_model(shipped("svm"), x, 1 - y, one, seed=0)
     fit_model(model(estimator=LOGISTIC), x, y, one, thresholds="validation", seed=0)
+
+
+def test_the_label_that_cannot_be_calibrated_is_named_in_a_run(tmp_path):
+    def one_artist(tracks, split, **frames):
+        """Jazz is all by one artist."""
+        split = several(split=split, **frames)["split"]
+        jazz = split.filter(pl.col("labels").list.contains("jazz"))["track_id"].unique()
+        artist = pl.when(pl.col("track_id").is_in(jazz.to_list())).then(pl.lit("her"))
+        return {"split": split, "tracks": tracks.with_columns(artist=artist.otherwise("artist"))}
+
+    inputs = write_run_inputs(tmp_path / "in", change=one_artist)
+    with pytest.raises(
+        GenreflowError, match=r"1 labels have them in one alone: 'jazz' \(1 artists\)"
+    ):
+        trained(tmp_path / "out", inputs, shipped("svm"))
+
+
+@pytest.mark.parametrize("artists", [2, 3])
+@pytest.mark.parametrize("inverse", [False, True])
+def test_thresholds_are_chosen_where_few_artists_have_a_calibrated_label(artists, inverse):
+    """Two or three suffice for the whole training part, not for each two thirds of it."""
+    x, y, groups = label_sets(n=300)
+    names = np.unique(groups)[:: len(np.unique(groups)) // artists][:artists]
+    rare = np.isin(groups, names).astype(int)
+    y = np.column_stack([y, 1 - rare if inverse else rare])
+    for seed in range(3):
+        fitted = fit_model(shipped("svm"), x, y, groups, thresholds="validation", seed=seed)
+        assert (fitted.thresholds > 0).all()
+        if artists == 2 and not inverse:  # of which each try knows one or none
+            assert fitted.thresholds[3] == 0.5
 
 
 @settings(max_examples=60, deadline=None)

@@ -7,6 +7,8 @@ from unittest.mock import patch
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from training_fixtures import (
     LOGISTIC,
     cut,
@@ -25,6 +27,7 @@ from genreflow.models.files import load_model
 from genreflow.models.network import Network
 from genreflow.models.predict import predict_probabilities
 from genreflow.training.fit import fit_model
+from genreflow.training.inner import keep_back
 from genreflow.training.rows import Rows
 
 LABELS = ["blues", "jazz", "rock"]
@@ -90,6 +93,61 @@ def test_a_tenth_is_kept_back_by_artists_where_there_is_no_validation_part(looki
     assert not set(groups[trained]) & set(groups[held_out])
     assert 240 < len(trained) < 290 and not copied[held_out].any()
     assert "tracks are kept back for early stopping" in caplog.text
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.data())
+def test_what_is_kept_back_is_whole_artists_and_no_label_of_theirs_alone(data):
+    n, labels = data.draw(st.integers(2, 40)), data.draw(st.integers(2, 4))
+    cells = st.lists(st.integers(0, 1), min_size=labels, max_size=labels).filter(any)
+    y = np.array(data.draw(st.lists(cells, min_size=n, max_size=n)))
+    if data.draw(st.booleans()):
+        y = y.argmax(axis=1)
+    groups = np.array(data.draw(st.lists(st.integers(0, 12), min_size=n, max_size=n)))
+    tracks = np.repeat(np.arange(n), data.draw(st.integers(1, 3)))
+    kept = keep_back(y[tracks], groups[tracks], tracks=tracks, seed=data.draw(st.integers(0, 5)))
+    sets = y if y.ndim == 2 else np.eye(4, dtype=int)[y]
+    artists = [set(groups[own == 1]) for own in sets.T]
+    if kept is None:
+        return
+    known, held_out = kept
+    assert len(known) and len(held_out)
+    assert sorted([*known, *held_out]) == list(range(len(tracks)))
+    assert not set(groups[tracks[known]]) & set(groups[tracks[held_out]])
+    has = sets.any(axis=0)
+    assert np.array_equal(sets[tracks[known]].any(axis=0), has)
+    for own in artists:
+        if len(own) == 1:
+            assert not own & set(groups[tracks[held_out]])
+
+
+@pytest.mark.parametrize("of_each", [2, 3, 4, 10, 100])
+@pytest.mark.parametrize("size", [1, 2])
+def test_a_tenth_is_kept_back_whatever_the_artists_of_a_rare_label(of_each, size):
+    y = np.repeat(np.arange(20), of_each * size)
+    groups = np.arange(len(y)) // size
+    y, groups = np.append(y, [20, 20, 21]), np.append(groups, [-1, -2, -3])
+    for labels in (y, np.eye(22, dtype=int)[y]):
+        known, held_out = keep_back(labels, groups, seed=0)
+        assert 0.07 < len(held_out) / len(y) < 0.13
+        assert set(y[known]) == set(y) and -3 not in groups[held_out]
+
+
+def test_networks_stop_early_beside_a_label_of_a_single_track(looking):
+    x, y, groups = points(n=300)
+    y, groups = np.append(y, 3), np.append(groups, "another")
+    fit_model(network(patience=2), np.vstack([x, x[:1]]), y, groups, seed=0)
+    ((_, seen, (_, held)),) = looking.seen
+    assert set(seen) == {0, 1, 2, 3} and 15 < len(held) < 45
+
+
+def test_all_epochs_are_trained_where_no_artist_can_be_kept_back(looking, caplog):
+    x, y, _ = points()
+    groups = np.array([f"artist {label}" for label in y])
+    fitted = fit_model(network(patience=1), x, y, groups, seed=0, where="run a")
+    ((seen, _, validation),) = looking.seen
+    assert len(seen) == len(x) and validation is None and len(fitted.history) == 4
+    assert "run a: nothing is kept back for early stopping" in caplog.text
 
 
 def test_without_patience_nothing_is_kept_back(looking):

@@ -302,8 +302,12 @@ def run_code_of(rule):
 
     def run_code(wildcards):
         model = STUDY.models[wildcards.run]
-        named = (model["estimator"], model["scaler"], model["parameters"].get("module"))
-        return code(rule, *filter(None, named))
+        named = [model["estimator"], model["scaler"]]
+        network = model["estimator"] == "genreflow.models.network.Network"
+        usual = "genreflow.models.networks.feed_forward" if network else None
+        named.append(model["parameters"].get("module", usual))
+        named += model.get("search", {}).get("space", {}).get("module", [])
+        return code(rule, *dict.fromkeys(filter(None, named)))
 
     return run_code
 

@@ -62,7 +62,7 @@ def build_estimator(
     ------
     GenreflowError
         where a class cannot be imported, a parameter or a column is not known, or the estimator
-        gives no probabilities
+        gives no probabilities, or is to be calibrated and to stop early
     """
     estimator = _make(spec["estimator"], spec["parameters"], where, "estimator")
     if not hasattr(estimator, "fit"):
@@ -71,6 +71,11 @@ def build_estimator(
         raise GenreflowError(
             f"{where}: {spec['estimator']} gives no probabilities with these parameters; "
             "say 'calibrate: true' to have them fitted"
+        )
+    if spec["calibrate"] and getattr(estimator, "patience", None) is not None:
+        raise GenreflowError(
+            f"{where}: {spec['estimator']} cannot stop early where it is calibrated, which keeps "
+            "no tracks back for that; say 'calibrate: false', or leave out 'patience'"
         )
     steps = _prepare(preparation or {}, features, where)
     if spec["scaler"]:

@@ -9,6 +9,7 @@ the folder, and so does that of the functions that make the modules of networks.
 
 import json
 from collections.abc import Iterator, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zipfile import ZIP_DEFLATED
@@ -24,13 +25,21 @@ FORMAT = 1
 DESCRIPTION, PIPELINE = "model.json", "pipeline.skops"
 BOOSTER, WEIGHTS = "xgboost.json", "network.safetensors"
 
-# Types beyond those that skops trusts by itself; `_check_trees` looks into the last one.
+# Types beyond those that skops trusts by itself: plain data, but for the trees, into which
+# `_check_trees` looks. Those of neighbours are not here: nothing looks into them.
 TRUSTED = (
     "genreflow.models.cluster_vote.ClusterVote",
     "numpy.dtype",
     "sklearn.calibration._CalibratedClassifier",
     "sklearn.calibration._SigmoidCalibration",
+    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+    "sklearn.gaussian_process._gpc._BinaryGaussianProcessClassifierLaplace",
+    "sklearn.gaussian_process.kernels.ConstantKernel",
+    "sklearn.gaussian_process.kernels.Product",
+    "sklearn.gaussian_process.kernels.RBF",
     "sklearn.multiclass._ConstantPredictor",
+    "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
+    "sklearn.neural_network._stochastic_optimizers.SGDOptimizer",
     "sklearn.tree._tree.Tree",
 )
 BOOSTERS = ("XGBClassifier", "XGBRFClassifier")
@@ -159,9 +168,11 @@ def _read_pipeline(file: Path, trusted: list[str]) -> "Pipeline":
             _check_trees(estimator)
     except UntrustedTypesFoundException as error:
         unknown = sorted(set(skops.io.get_untrusted_types(file=file)) - set(trusted))
+        brute = any(name.startswith("sklearn.neighbors.") for name in unknown)
         raise GenreflowError(
             f"{file} was not read: it holds types that are not trusted: {', '.join(unknown)}. "
-            "The models that are shipped hold none"
+            "The models that are shipped hold none; a run of a model that does cannot stand under "
+            f"'explain'{'. Neighbours hold none with algorithm: brute' if brute else ''}"
         ) from error
     except Exception as error:
         raise _damaged(file, error) from error
@@ -187,8 +198,8 @@ def _read_booster(folder: Path, made: dict[str, Any]) -> Any:
 def _read_network(folder: Path, made: dict[str, Any], trusted: Sequence[str]) -> Any:
     from safetensors.torch import load_file
 
-    from genreflow.models.network import Network
-
+    # Not by a statement: the code of a network would count as that of every model.
+    Network = import_module("genreflow.models.network").Network
     file = folder / WEIGHTS
     if not file.is_file():
         raise GenreflowError(f"{folder} holds no whole model: there is no {WEIGHTS}")
@@ -225,33 +236,45 @@ def _check_trees(estimator: Any) -> None:
     # Bagging hands some of the columns to each tree, and each tree counts them.
     counted = hasattr(estimator, "estimators_features_")
     for owner, tree in _trees(estimator, set()):
-        nodes = tree.__getstate__()["nodes"]
-        own = np.arange(len(nodes))
-        inner = nodes["left_child"] != -1  # what marks a leaf
-        children = np.stack([nodes["left_child"], nodes["right_child"]])[:, inner]
-        ahead = (own[inner] < children) & (children < len(nodes))
-        described = (nodes["feature"][inner] >= 0) & (nodes["feature"][inner] < tree.n_features)
+        inner, children, features = _branches(tree)
         columns = (owner if counted else estimator).n_features_in_
-        if not (ahead.all() and described.all() and tree.n_features == columns):
+        ahead = (np.flatnonzero(inner) < children) & (children < len(inner))
+        described = (features >= 0) & (features < columns)
+        counts = getattr(tree, "n_features", columns) == columns
+        if not (len(inner) and ahead.all() and described.all() and counts):
             raise ValueError("a decision tree has a branch that leads nowhere")
 
 
-def _trees(value: Any, seen: set[int]) -> Iterator[tuple[Any, Any]]:
+def _branches(tree: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Which nodes of a tree branch, into which two nodes, and by which column."""
+    if hasattr(tree, "n_features"):
+        nodes = tree.__getstate__()["nodes"]
+        inner, names = nodes["left_child"] != -1, ("left_child", "right_child", "feature")
+    else:
+        nodes = tree.nodes
+        inner, names = nodes["is_leaf"] == 0, ("left", "right", "feature_idx")
+        if nodes["is_categorical"][inner].any():
+            raise ValueError("a decision tree divides by categories, which is not read")
+    left, right, features = (nodes[name][inner] for name in names)
+    return inner, np.stack([left, right]), features
+
+
+def _trees(value: Any, seen: set[int], owner: Any = None) -> Iterator[tuple[Any, Any]]:
     """All decision trees inside an object, each with what holds it."""
+    from sklearn.ensemble._hist_gradient_boosting.predictor import TreePredictor
     from sklearn.tree._tree import Tree
 
     if isinstance(value, np.ndarray):
         value = value.ravel().tolist() if value.dtype.hasobject else []
-    if isinstance(value, list | tuple):
+    if isinstance(value, Tree | TreePredictor):
+        yield owner, value
+    elif isinstance(value, list | tuple):
         for item in value:
-            yield from _trees(item, seen)
+            yield from _trees(item, seen, owner)
     elif hasattr(value, "__dict__") and id(value) not in seen:
         seen.add(id(value))
         for item in vars(value).values():
-            if isinstance(item, Tree):
-                yield value, item
-            else:
-                yield from _trees(item, seen)
+            yield from _trees(item, seen, value)
 
 
 def _damaged(file: Path, error: Exception | str) -> GenreflowError:

@@ -5,8 +5,10 @@ of generators nor that of schedules, and an interrupted training must go on to t
 """
 
 import logging
+import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +36,12 @@ OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
     "adamw": torch.optim.AdamW,
     "sgd": torch.optim.SGD,
 }
+
+# The least of each whole number that a network takes, and the kinds of its other parameters.
+WHOLE = {"batch_size": 1, "epochs": 1, "patience": 1, "random_state": 0, "n_jobs": 1}
+REAL = ("learning_rate", "weight_decay")
+TEXTS = ("module", "optimizer", "schedule", "device")
+MAPPINGS = ("module_parameters", "schedule_parameters")
 
 
 class Network(ClassifierMixin, BaseEstimator):
@@ -295,11 +303,30 @@ class Network(ClassifierMixin, BaseEstimator):
         return tags
 
     def _check_parameters(self) -> None:
-        for name in ("epochs", "batch_size", "n_jobs"):
-            if getattr(self, name) < 1:
-                raise GenreflowError(f"{name}: {getattr(self, name)} is less than 1")
-        if self.patience is not None and self.patience < 1:
-            raise GenreflowError(f"patience: {self.patience} is less than 1; null is for none")
+        for name, least in WHOLE.items():
+            value = getattr(self, name)
+            if name == "patience" and value is None:
+                continue
+            _check_number(name, value, Integral)
+            if value < least:
+                none = "; null is for none" if name == "patience" else ""
+                raise GenreflowError(f"{name}: {value} is less than {least}{none}")
+        for name in REAL:
+            _check_number(name, getattr(self, name), Real)
+        if self.learning_rate <= 0:
+            raise GenreflowError(f"learning_rate: {self.learning_rate} is not more than 0")
+        if self.weight_decay < 0:
+            raise GenreflowError(f"weight_decay: {self.weight_decay} is less than 0")
+        for name in TEXTS:
+            if not isinstance(getattr(self, name), str):
+                raise GenreflowError(f"{name}: {getattr(self, name)!r} is no text")
+        for name in MAPPINGS:
+            if not isinstance(getattr(self, name), Mapping | None):
+                raise GenreflowError(
+                    f"{name}: {getattr(self, name)!r} is no mapping of names to values"
+                )
+        for name, value in (self.schedule_parameters or {}).items():
+            _check_number(f"schedule_parameters: {name}", value, Real)
         if self.optimizer not in OPTIMIZERS:
             raise GenreflowError(
                 f"optimizer: there is no {self.optimizer!r}{closest(self.optimizer, OPTIMIZERS)}"
@@ -350,3 +377,15 @@ class Network(ClassifierMixin, BaseEstimator):
             torch.random.fork_rng(devices=[device] if device.type == "cuda" else []),
         ):
             yield
+
+
+def _check_number(name: str, value: Any, kind: type) -> None:
+    """Refuse what is no number of a kind, ``Integral`` or ``Real``."""
+    if isinstance(value, kind) and not isinstance(value, bool) and math.isfinite(value):
+        return
+    needed = "whole number" if kind is Integral else "finite number"
+    # YAML takes 1e-3 for text.
+    advice = "; write numbers without quotes, and such as 1.0e-3 with a point"
+    raise GenreflowError(
+        f"{name}: {value!r} is no {needed}{advice if isinstance(value, str) else ''}"
+    )

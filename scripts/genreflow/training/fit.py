@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -12,7 +12,7 @@ import numpy as np
 from genreflow.errors import GenreflowError
 from genreflow.models.build import ESTIMATOR, build_estimator, estimator_path
 from genreflow.models.predict import predict_tracks
-from genreflow.training.inner import Folds, inner_folds
+from genreflow.training.inner import Folds, inner_folds, keep_back
 from genreflow.training.rows import Rows
 from genreflow.training.search import search_parameters
 from genreflow.training.thresholds import best_thresholds
@@ -24,8 +24,6 @@ log = logging.getLogger("genreflow")
 
 CALIBRATION_FOLDS = 5
 THRESHOLD_FOLDS = 3
-# One of as many parts is kept back for early stopping where a split has no validation part.
-KEPT_BACK_FOLDS = 10
 
 
 class Fitted(NamedTuple):
@@ -57,6 +55,7 @@ def fit_model(
     *,
     tracks: np.ndarray | None = None,
     copied: np.ndarray | None = None,
+    labels: Sequence[str] = (),
     features: Sequence[str] = (),
     preparation: Mapping[str, Any] | None = None,
     validation: Rows | None = None,
@@ -86,6 +85,8 @@ def fit_model(
         the track that each row is of, in ascending order; each row is a track where absent
     copied : np.ndarray [shape=(n,), dtype=bool], optional
         whether a row describes a copy; none does where absent
+    labels : sequence of str, optional
+        what messages call the labels; their numbers where absent
     features, preparation
         columns of `X` and what they need, as `build_estimator` takes them
     validation : Rows, optional
@@ -126,7 +127,7 @@ def fit_model(
         multi_label=y.ndim == 2,
         where=where,
     )
-    fitting = _Fitting(calibrate=spec["calibrate"], seed=seed, where=where)
+    fitting = _Fitting(calibrate=spec["calibrate"], labels=labels, seed=seed, where=where)
     best = chosen = None
     try:
         if search := spec.get("search"):
@@ -154,6 +155,7 @@ class _Fitting:
     """How pipelines are fitted: the one that is kept, and those that only try."""
 
     calibrate: bool
+    labels: Sequence[str]
     seed: int
     where: str
 
@@ -174,10 +176,20 @@ class _Fitting:
         rows: Rows,
         validation: Rows | None = None,
         checkpoint: Path | None = None,
+        *,
+        trying: bool = False,
     ) -> None:
-        """Fit on rows; validation is for an estimator that looks at it while it learns."""
+        """Fit on rows; validation is for an estimator that looks at it while it learns.
+
+        Of a label that cannot be calibrated nothing is learned where this only tries.
+        """
         if self.calibrate:
             folds = self.divide(rows, CALIBRATION_FOLDS, "calibration")
+            if rows.y.ndim == 2:
+                lacking = _in_part(rows.y, folds)
+                if not trying:
+                    self._require_calibrated(rows, lacking, len(folds))
+                rows = replace(rows, y=np.where(lacking, 0, rows.y))
             _fit_calibrated(pipeline, rows, folds)
         elif {"validation", "checkpoint"} <= signature(pipeline[ESTIMATOR].fit).parameters.keys():
             if validation is None and pipeline[ESTIMATOR].patience is not None:
@@ -198,15 +210,38 @@ class _Fitting:
         tried = []
         for known, held_out in self.divide(rows, THRESHOLD_FOLDS, "the thresholds"):
             pipeline, seen = clone(unfitted), rows.take(held_out).as_they_are()
-            self.fit(pipeline, rows.take(known), seen)
+            self.fit(pipeline, rows.take(known), seen, trying=True)
             tried.append(_try(pipeline, seen))
         truth, scores = zip(*tried, strict=True)
         return np.concatenate(truth), np.concatenate(scores)
 
-    def _keep_back(self, rows: Rows) -> tuple[Rows, Rows]:
+    def _require_calibrated(self, rows: Rows, lacking: np.ndarray, folds: int) -> None:
+        """Refuse labels that cannot be calibrated, with how many artists make the difference."""
+        if not lacking.any():
+            return
+        told, names = [], self.labels or range(len(lacking))
+        for number in np.flatnonzero(lacking):
+            sides = (rows.groups[rows.y[:, number] == side] for side in (0, 1))
+            artists = min(len(np.unique(side)) for side in sides)
+            told.append(f"{names[number]!r} ({artists} artists)")
+        raise GenreflowError(
+            f"calibration divides the artists of the training part into {folds} folds, and needs "
+            "tracks with and tracks without each label in at least 2 of them; "
+            f"{len(told)} labels have them in one alone: {', '.join(told[:5])}. Leave them out, "
+            "or say 'calibrate: false'"
+        )
+
+    def _keep_back(self, rows: Rows) -> tuple[Rows, Rows | None]:
         """A tenth of the training part for early stopping, where the split has no other."""
-        folds = self.divide(rows, KEPT_BACK_FOLDS, "early stopping")
-        known, held_out = folds[0]
+        kept = keep_back(rows.y, rows.groups, tracks=rows.tracks, seed=self.seed)
+        if kept is None:
+            log.warning(
+                "%s: nothing is kept back for early stopping: the artists of the labels are too "
+                "few in the training part",
+                self.where,
+            )
+            return rows, None
+        known, held_out = kept
         log.info(
             "%s: %d of %d training tracks are kept back for early stopping, since the split has no "
             "validation part",
@@ -233,6 +268,12 @@ def _fit_watched(
     )
 
 
+def _in_part(y: np.ndarray, folds: Folds) -> np.ndarray:
+    """Labels that some tracks have and some lack, but not so in what each fold is fitted on."""
+    alike = [np.ptp(y[known], axis=0) == 0 for known, _ in folds]
+    return np.any(alike, axis=0) & (np.ptp(y, axis=0) > 0)
+
+
 def _fit_calibrated(pipeline: "Pipeline", rows: Rows, folds: Folds) -> None:
     """Fit with sigmoids from decisions to probabilities (Platt 1999), one per label.
 
@@ -242,13 +283,6 @@ def _fit_calibrated(pipeline: "Pipeline", rows: Rows, folds: Folds) -> None:
     """
     from sklearn.calibration import CalibratedClassifierCV
 
-    if rows.y.ndim == 2:
-        lacking = sum(~rows.y[known].any(axis=0) for known, _ in folds).astype(bool).sum()
-        if lacking:
-            raise GenreflowError(
-                "calibration needs at least 2 artists of every label in the training "
-                f"part, and {lacking} labels have one. Leave them out, or say 'calibrate: false'"
-            )
     own = estimator_path(pipeline)
     calibrated = CalibratedClassifierCV(
         pipeline.get_params()[own], method="sigmoid", ensemble=False, cv=folds

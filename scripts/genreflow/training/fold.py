@@ -126,6 +126,7 @@ def train_fold(
         table.groups[rows],
         tracks=table.track_ids[rows],
         copied=table.copied[rows],
+        labels=classes,
         validation=_validation(table, targets, members["validation"], repeat, fold, learned),
         where=where,
     )

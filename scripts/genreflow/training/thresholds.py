@@ -16,18 +16,21 @@ def best_thresholds(truth: np.ndarray, scores: np.ndarray) -> np.ndarray:
     Returns
     -------
     np.ndarray [shape=(n_labels,), dtype=float64]
-        the highest of several that are equally good; 0.5 for a label that no track has
+        above 0, the highest of several that are equally good; 0.5 for a label of which no track
+        has a score above 0, such as one that no track has
     """
     columns = zip(truth.T, scores.T, strict=True)
     return np.array([_best_threshold(own, score) for own, score in columns])
 
 
 def _best_threshold(truth: np.ndarray, scores: np.ndarray) -> float:
-    if not truth.any():
-        return 0.5
     order = np.argsort(-scores, kind="stable")
     scores, found = scores[order], np.cumsum(truth[order])
     # Tracks of equal scores are guessed together, so that the last of them counts.
     ends = np.flatnonzero(np.append(scores[1:] != scores[:-1], True))
+    # From 0 on every track would get the label.
+    ends = ends[(scores[ends] > 0) & (found[ends] > 0)]
+    if not len(ends):
+        return 0.5
     f1 = 2 * found[ends] / (ends + 1 + found[-1])
     return float(scores[ends[np.argmax(f1)]])
