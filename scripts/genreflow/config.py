@@ -134,6 +134,12 @@ def read_study(config: Mapping[str, Any], *, source: str, folder: Path = Path())
     datasets = {name: _read_dataset(name, source, folder) for name in names}
     check_lists(splits, datasets, source)
     features = _sets_of_tables(datasets) | _read_features(folder)
+    for name, dataset in datasets.items():
+        if (given := _table_set(dataset)) and features[given]["gives"] != "vector":
+            raise GenreflowError(
+                f"config/datasets/{name}.yaml: feature_set: {given!r} of config/features.yaml "
+                "gives arrays, and a table gives vectors; choose another name"
+            )
     _check_names(settings, features, source)
     statistics, limits = settings["statistics"], settings["limits"]
     statistics["resamples"] = min(statistics["resamples"], limits.get("resamples", 10**9))

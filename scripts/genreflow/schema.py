@@ -63,12 +63,18 @@ def _explain(error) -> str:
     if error.validator == "not":
         return f"{prefix}{error.schema['description']}"
     if error.validator == "anyOf":
-        kinds = [
-            ", ".join(map(repr, part.get("enum", [part.get("type")])))
-            for part in error.validator_value
-        ]
+        kinds = [word for part in error.validator_value for word in _named(part)]
         return f"{prefix}{error.instance!r} is not one of: {', '.join(kinds)}"
     return f"{prefix}{error.message}"
+
+
+def _named(part: Mapping[str, Any]) -> list[str]:
+    """What a part of a schema lets pass, in words."""
+    if "enum" in part:
+        return list(map(repr, part["enum"]))
+    words = {"exclusiveMinimum": "above", "minimum": "from", "exclusiveMaximum": "below"}
+    bounds = [f"{word} {part[key]}" for key, word in words.items() if key in part]
+    return [" ".join([f"{part['type']}", *bounds])]
 
 
 def _kind(value: Any) -> str:

@@ -84,8 +84,10 @@ def quarantined(tables: Tables) -> dict:
         ROWS.replace(",", ";")
         .replace("0.5;", "0,5;")
         .replace("0.25", ",25")
+        .replace("0.1", "0,1")
         .replace("90.5", "90,5"),
         ROWS.replace("\n", "\r\n"),
+        ROWS.replace("\n", "\r"),
         b"\xef\xbb\xbf" + ROWS.encode(),
         b"\xef\xbb\xbf" + ROWS.replace(",", ";").replace(".", ",").replace("\n", "\r\n").encode(),
         ROWS.replace("rock", '" rock "').replace("120", " 120 "),
@@ -94,7 +96,7 @@ def quarantined(tables: Tables) -> dict:
         ROWS.replace("k,0.5", "k,5e-1").replace("120", "120.0").replace("0.25", "+.250"),
     ],
     ids=[
-        *("comma", "tab", "semicolon", "decimal_comma", "crlf", "bom", "excel"),
+        *("comma", "tab", "semicolon", "decimal_comma", "crlf", "cr", "bom", "excel"),
         *("quotes", "blank", "header", "spelling"),
     ],
 )
@@ -106,6 +108,16 @@ def test_a_table_is_read_however_it_was_saved(mine, content):
         "jazz": (0.1, 60.0),
     }
     assert tables.tracks["track_id"].to_list() == mine.read(ROWS).tracks["track_id"].to_list()
+
+
+def test_a_comma_that_parts_thousands_is_no_decimal_comma(mine):
+    tables = mine.read("genre;energy;tempo\nrock;0.5;1,234\npop;0.25;987\njazz;0.1;60\n")
+    assert quarantined(tables) == {"rock": "tempo: '1,234' is no number"}
+    assert labelled(tables, "tempo") == {"pop": (987.0,), "jazz": (60.0,)}
+
+
+def test_a_table_without_a_feature_is_refused(mine):
+    assert "no column is a feature" in mine.fail("genre\nrock\npop\n")
 
 
 def test_parquet_says_the_same_as_csv(mine):

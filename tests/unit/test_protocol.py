@@ -123,7 +123,10 @@ def test_limits_shorten_repeats_and_networks(folder):
         ({"clusterings__kmeans__features": "summary"}, ["clusterings.kmeans.features"]),
         ({"runs__forest__features": "summary"}, ["runs.forest", "is a table", "'table'"]),
         ({"runs__forest__variants": ["noise20"]}, ["runs.forest", "is of a table"]),
-        ({"runs__forest__thresholds": 1.5}, ["runs.forest.thresholds", "1.5"]),
+        (
+            {"runs__forest__thresholds": 1.5},
+            ["runs.forest.thresholds", "above 0 below 1", "'validation'"],
+        ),
         ({"runs__forest__thresholds": "best"}, ["runs.forest.thresholds", "'validation'"]),
         ({"explain": [{"run": "forst", "split": "random"}]}, ["explain.0.run", "'forest'"]),
         ({"dataset": "gtzan"}, ["runs.forest", "'table'"]),
@@ -140,6 +143,14 @@ def test_what_does_not_go_together_is_told(folder, change, words):
 def test_a_run_on_audio_cannot_take_what_only_a_table_gives(folder):
     with pytest.raises(GenreflowError, match=r"runs.forest: .*'table' comes from a table.*'gtzan'"):
         read(folder, splits__sound={"method": "stratified", "dataset": "gtzan"})
+
+
+def test_a_table_cannot_give_a_set_that_is_known_to_give_arrays(folder):
+    (folder / "config/datasets/songs.yaml").write_text(
+        yaml.safe_dump(TABLE | {"feature_set": "chroma"})
+    )
+    with pytest.raises(GenreflowError, match=r"datasets/songs.yaml: feature_set: 'chroma'.*arrays"):
+        read(folder, runs__forest__features="chroma")
 
 
 def test_a_label_that_stands_twice_in_a_map_is_refused(folder):

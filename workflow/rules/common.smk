@@ -288,7 +288,10 @@ def run_model(wildcards):
 
 def run_preparation(wildcards):
     """What the columns of a table need before a model takes them."""
-    return PROJECT.dataset(STUDY.dataset_of(wildcards.split)).preparation
+    try:
+        return PROJECT.dataset(STUDY.dataset_of(wildcards.split)).preparation
+    except GenreflowError as error:
+        raise WorkflowError(str(error)) from None
 
 
 def run_thresholds(wildcards):

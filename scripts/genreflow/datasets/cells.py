@@ -90,8 +90,11 @@ def read_header(path: Path) -> list[str]:
     if path.suffix == ".parquet":
         import polars as pl
 
-        return pl.read_parquet_schema(path).names()
-    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+        try:
+            return pl.read_parquet_schema(path).names()
+        except (OSError, pl.exceptions.PolarsError) as error:
+            raise _unreadable(path, error) from None
+    with path.open(encoding="utf-8-sig", errors="replace", newline=None) as file:
         first = next(filter(str.strip, file), "")
         rows = csv.reader(itertools.chain([first], file), delimiter=_delimiter(first))
         return [name.strip() for name in next(rows, [])]
@@ -139,10 +142,16 @@ def _read_parquet(path: Path) -> Cells:
     try:
         frame = pl.read_parquet(path)
     except (OSError, pl.exceptions.PolarsError) as error:
-        raise GenreflowError(f"{path}: not a parquet file that can be read: {error}") from None
+        raise _unreadable(path, error) from None
     odd = frame.select(cs.nested() - cs.list() | cs.binary() | cs.object()).columns
+    odd += [
+        name for name in frame.select(cs.list()).columns if frame.schema[name].inner.is_nested()
+    ]
     if odd:
-        raise GenreflowError(f"{path}: the column {odd[0]!r} holds {frame.schema[odd[0]]}, no text")
+        raise GenreflowError(
+            f"{path}: the column {odd[0]!r} holds {frame.schema[odd[0]]}, no text; "
+            "take it out of the file"
+        )
     frame = frame.select(
         # A number of 32 bits is the one that it is as 64 bits, whatever its digits.
         cs.float().cast(pl.Float64).cast(pl.String),
@@ -152,6 +161,10 @@ def _read_parquet(path: Path) -> Cells:
     ).select(frame.columns)
     rows = pl.int_range(1, len(frame) + 1, eager=True)
     return Cells(frame, _places(path, "row", rows), decimal_comma=False)
+
+
+def _unreadable(path: Path, error: Exception) -> GenreflowError:
+    return GenreflowError(f"{path}: not a parquet file that can be read: {error}")
 
 
 def _headed(path: Path, frame: "pl.DataFrame", header: list[str]) -> "pl.DataFrame":
@@ -185,7 +198,7 @@ def _read_text(path: Path, errors: str) -> str:
 
 def _delimiter(text: str) -> str:
     """The delimiter that gives the header the most cells."""
-    header = next(filter(str.strip, io.StringIO(text)), "")
+    header = next(filter(str.strip, io.StringIO(text, newline=None)), "")
     return max(DELIMITERS, key=lambda d: len(next(csv.reader([header], delimiter=d), [])))
 
 

@@ -146,6 +146,10 @@ class Layout:
             )
         found = {n: self.features.get(n, self.features.get(OTHERS)) for n in names}
         found = {n: kinds for n, kinds in found.items() if n in {*features, *others}}
+        if not found:
+            raise GenreflowError(
+                f"{file}: no column is a feature; list one at least under features"
+            )
         for name in self.varying:
             if name not in found:
                 raise GenreflowError(

@@ -24,6 +24,7 @@ log = logging.getLogger("genreflow")
 MISSING = ("", "na", "nan", "null", "none", "n/a", "?")
 
 DECIMAL_COMMA = r"^([+-]?\d*),(\d+(?:[eE][+-]?\d+)?)$"
+DECIMAL_POINT = r"^[-+]?\d*\.\d"
 DIGITS = 16
 
 
@@ -125,12 +126,16 @@ def _read(dataset: TableDataset) -> _Rows:
 def _cleaned(frame: pl.DataFrame, id: str | None, numbers: list[str]) -> pl.DataFrame:
     """Cells without white space around them, null where they say that a value is missing.
 
-    In the columns `numbers`, a comma may stand for the decimal point.
+    In the columns `numbers`, a comma may stand for the decimal point, unless some of their cells
+    have the point itself: the comma may part thousands then, and its cells are no numbers.
     """
     text = pl.all().str.strip_chars()
     missing = text.str.to_lowercase().is_in(MISSING)
     names = pl.col(id).str.strip_chars() if id else []
     frame = frame.with_columns(pl.when(~missing).then(text)).with_columns(frame.select(names))
+    pointed = frame.select(pl.any_horizontal(pl.col(numbers).str.contains(DECIMAL_POINT).any()))
+    if not numbers or pointed.item():
+        return frame
     return frame.with_columns(pl.col(numbers).str.replace(DECIMAL_COMMA, "${1}.${2}"))
 
 

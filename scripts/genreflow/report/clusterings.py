@@ -35,6 +35,7 @@ def section(material: Material) -> dict | None:
         "closeness": tables,
         "published": any(row["published"] for table in tables for row in table["rows"]),
         "trained": any(row["trained"] for table in tables for row in table["rows"]),
+        "sampled": any("sample" in split for split in material.study["splits"].values()),
         "confidence": material.confidence,
         "splits": [_split(material, split) for split in splits_of(material)],
     }

@@ -71,6 +71,7 @@ def headlines(material: Material) -> list[dict]:
                 "interval": metric.interval(score["low"], score["high"]),
                 "metric": metric.phrase,
                 "floor": metric.value(base["value"]) if base and floor != best else None,
+                "only_floor": floor is not None and floor == best and len(ranked) > 1,
             }
         )
     return lines

@@ -29,6 +29,7 @@ def heat_map(
     *,
     top: float | None = None,
     root: bool = False,
+    signed: bool = False,
     wording: Wording | None = None,
     room: int = WIDTH,
     widest: int = 30,
@@ -39,7 +40,7 @@ def heat_map(
     Parameters
     ----------
     values : np.ndarray [shape=(rows, columns)]
-        where some are negative, the colours have two sides
+        not negative, unless `signed`
     rows, columns : list of str
     title : str
         what is drawn, for those who do not see it
@@ -47,6 +48,8 @@ def heat_map(
         the value of the strongest colour; by default the largest magnitude
     root : bool
         draw square roots, so that small values can be seen
+    signed : bool
+        whether the colours have two sides, whatever the signs of these values
     wording : Wording or None
     room : int [px]
         width to fill, as far as cells keep a size that can be read
@@ -70,7 +73,6 @@ def heat_map(
     over = _margin(columns, font)
     strength = np.clip(np.abs(values) / top, 0, 1)
     levels = np.round((np.sqrt(strength) if root else strength) * LEVELS).astype(int)
-    signed = bool((values < 0).any())
     return {
         "title": title,
         "width": left + wide * len(columns) + 2,

@@ -9,7 +9,7 @@ import polars as pl
 
 from genreflow.errors import GenreflowError
 from genreflow.splits.division import Division
-from genreflow.splits.eligible import counted
+from genreflow.splits.eligible import OTHER_LABEL, counted
 
 _SHOWN = 12
 
@@ -25,8 +25,14 @@ _EMPTY = {
     "fixed": "use stratified or stratified_group_kfold, which suit small sets",
     "stratified": "give the part a larger share",
     "group": "use stratified_group_kfold, which spreads the artists of each class",
+    "published": "leave them out: choose names the labels that count",
 }
 
+_CONFLICTS = (
+    "conflicts: keep lets such recordings count under each of their labels. In a table, rows with "
+    "equal features are one recording; where that is no sign of it, give more features, or list "
+    "these under varying in the dataset's file"
+)
 _LEAVE_OUT = "leave them out: choose names the labels that count"
 
 
@@ -79,6 +85,7 @@ def check_classes(rows: pl.DataFrame, chosen: Sequence[str] = ()) -> None:
         raise GenreflowError(
             f"{found} tracks that can be used, two classes at least are needed\n"
             + _some([f"  {count} tracks: {kind}" for kind, count in fallen(rows)])
+            + (f"\n{_CONFLICTS}" if OTHER_LABEL in dict(fallen(rows)) else "")
         )
 
 

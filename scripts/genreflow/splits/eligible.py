@@ -11,6 +11,8 @@ from genreflow.splits.labels import take_rarest, view_labels
 from genreflow.tracks import conflicts as find_conflicts
 from genreflow.tracks import label_set
 
+OTHER_LABEL = "same recording as a track with another label"
+
 
 def counted(rows: pl.DataFrame) -> pl.DataFrame:
     """The rows that are neither excluded nor duplicates."""
@@ -83,7 +85,7 @@ def find_eligible(
         (pl.col("unchosen"), *[pl.lit("none of the chosen labels")] * 2),
         (pl.col("label").is_null(), *[pl.lit("no label")] * 2),
         (~pl.col("known"), *[pl.lit(unlisted)] * 2),
-        (torn, pl.col("conflict"), pl.lit("same recording as a track with another label")),
+        (torn, pl.col("conflict"), pl.lit(OTHER_LABEL)),
         (
             many,
             pl.format("several labels: {}", pl.col("labels").list.join(", ")),
