@@ -162,6 +162,7 @@ def _placed(
     for number in np.unique(numbers):
         inside = np.flatnonzero(numbers == number)
         far = ((means[inside] - means[inside].mean(axis=0)) ** 2).sum(axis=1)
+        # Two labels alone are equally far: the first counts, not what rounding makes of it.
         name = labels[inside[far.round(12).argmin()]]
         placed |= {labels[at]: name for at in inside}
     return placed
