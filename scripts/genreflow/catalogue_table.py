@@ -16,6 +16,9 @@ from genreflow.datasets.layout import TableDataset
 from genreflow.errors import GenreflowError
 from genreflow.snapshots import digest_of, loss, newest_snapshot, write_snapshot
 
+# File and SHA-256 of each table.
+Checksums = list[tuple[str, str]]
+
 
 def refresh_table(dataset: TableDataset, folder: Path, *, accept_loss: bool = False) -> str:
     """Write a new snapshot where the tables are not those of the newest one.
@@ -41,9 +44,10 @@ def refresh_table(dataset: TableDataset, folder: Path, *, accept_loss: bool = Fa
     newest = newest_snapshot(folder)
     if missing := dataset.missing():
         raise GenreflowError(missing) if accept_loss or not newest else loss(missing)
-    digest = table_digest(dataset)
+    checksums = _checksums(dataset)
+    digest = _digest(dataset, checksums)
     if digest != newest:
-        write_snapshot(folder, digest, [digest], _parquet(dataset))
+        write_snapshot(folder, digest, [digest], _parquet(checksums))
     return digest
 
 
@@ -64,12 +68,16 @@ def table_digest(dataset: TableDataset) -> str:
     GenreflowError
         where a table or a list cannot be read
     """
+    return _digest(dataset, _checksums(dataset))
+
+
+def _digest(dataset: TableDataset, checksums: Checksums) -> str:
     facts = read_sheet(dataset).facts
-    state = [_checksums(dataset), asdict(dataset.layout), dataset.lists, facts]
+    state = [checksums, asdict(dataset.layout), dataset.lists, facts]
     return digest_of(json.dumps(state, sort_keys=True).encode())
 
 
-def _checksums(dataset: TableDataset) -> list[tuple[str, str]]:
+def _checksums(dataset: TableDataset) -> Checksums:
     return [(path.name, _checksum(path)) for path in dataset.tables]
 
 
@@ -81,9 +89,9 @@ def _checksum(path: Path) -> str:
         raise GenreflowError(f"{path}: the table cannot be read: {error.strerror}") from None
 
 
-def _parquet(dataset: TableDataset) -> bytes:
+def _parquet(checksums: Checksums) -> bytes:
     import polars as pl
 
     file = io.BytesIO()
-    pl.DataFrame(_checksums(dataset), schema=["file", "sha256"], orient="row").write_parquet(file)
+    pl.DataFrame(checksums, schema=["file", "sha256"], orient="row").write_parquet(file)
     return file.getvalue()

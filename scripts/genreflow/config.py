@@ -23,6 +23,10 @@ from genreflow.variants.names import ORIGINAL, parse
 # Keys of a study that change how it is worked on, and nothing in its results.
 HANDLING = ("accept_loss", "batch_size", "keep_audio")
 
+# The estimator of all networks, and the function that makes its module where it is told no other.
+NETWORK = "genreflow.models.network.Network"
+USUAL_MODULE = "genreflow.models.networks.feed_forward"
+
 
 @dataclass(frozen=True)
 class Study:
@@ -99,6 +103,15 @@ class Study:
         """All (run, split) whose models are explained."""
         return [(entry["run"], entry["split"]) for entry in self.settings["explain"]]
 
+    def named_by_model(self, run: str) -> list[str]:
+        """Import paths that a run's model names; a network that names no module takes the usual."""
+        model = self.models[run]
+        named = [model["estimator"], model.get("scaler")]
+        usual = USUAL_MODULE if model["estimator"] == NETWORK else None
+        named.append(model["parameters"].get("module", usual))
+        named += model.get("search", {}).get("space", {}).get("module", [])
+        return list(dict.fromkeys(filter(None, named)))
+
     def features_of_clusters(self, clustering: str, split: str) -> str:
         """Name of the feature set by which a clustering compares labels."""
         wished = self.clusterings[clustering].get("features")
@@ -134,12 +147,7 @@ def read_study(config: Mapping[str, Any], *, source: str, folder: Path = Path())
     datasets = {name: _read_dataset(name, source, folder) for name in names}
     check_lists(splits, datasets, source)
     features = _sets_of_tables(datasets) | _read_features(folder)
-    for name, dataset in datasets.items():
-        if (given := _table_set(dataset)) and features[given]["gives"] != "vector":
-            raise GenreflowError(
-                f"config/datasets/{name}.yaml: feature_set: {given!r} of config/features.yaml "
-                "gives arrays, and a table gives vectors; choose another name"
-            )
+    _check_tables(datasets, features)
     _check_names(settings, features, source)
     statistics, limits = settings["statistics"], settings["limits"]
     statistics["resamples"] = min(statistics["resamples"], limits.get("resamples", 10**9))
@@ -229,6 +237,16 @@ def _sets_of_tables(datasets: Mapping[str, Mapping]) -> dict[str, dict]:
     """The feature sets that tables give and config/features.yaml does not know."""
     given = filter(None, map(_table_set, datasets.values()))
     return {name: {"gives": "vector", "min_seconds": 0} for name in given}
+
+
+def _check_tables(datasets: Mapping[str, Mapping], features: Mapping[str, Mapping]) -> None:
+    """Refuse a table whose feature set is known to be of arrays."""
+    for name, dataset in datasets.items():
+        if (given := _table_set(dataset)) and features[given]["gives"] != "vector":
+            raise GenreflowError(
+                f"config/datasets/{name}.yaml: feature_set: {given!r} of config/features.yaml "
+                "gives arrays, and a table gives vectors; choose another name"
+            )
 
 
 def _check_run(run: Mapping[str, Any], features: Mapping[str, Mapping], where: str) -> None:

@@ -27,8 +27,7 @@ from genreflow.artists import split_groups
 from genreflow.errors import GenreflowError
 from genreflow.evaluation.bootstrap import draw, percentile_interval
 from genreflow.features.means import mean_of_known, membership
-from genreflow.features.store import HEAD
-from genreflow.features.table import load_vectors
+from genreflow.features.table import as_matrix, load_vectors
 from genreflow.journal import progress
 from genreflow.models.build import ESTIMATOR, SCALER
 from genreflow.models.predict import predict_probabilities, predict_tracks
@@ -251,9 +250,8 @@ def shuffle_features(
 
 def _read_rows(features: Sequence[str], wanted: pl.DataFrame) -> tuple[Rows, list[str]]:
     known = load_vectors(features, wanted).filter(pl.col("reason").is_null())
-    X = known.drop(HEAD)
-    ids = np.array(known["track_id"].to_list(), dtype=str)
-    return Rows(ids, np.ascontiguousarray(X.to_numpy(), dtype=np.float64)), X.columns
+    names, X = as_matrix(known)
+    return Rows(np.array(known["track_id"].to_list(), dtype=str), X), list(names)
 
 
 def _explain_forests(pipeline: "Pipeline") -> Callable[[np.ndarray], np.ndarray] | None:

@@ -4,10 +4,23 @@ import json
 
 import numpy as np
 import polars as pl
+import pytest
 
 from genreflow.evaluation.study import Run
 
 LABELS = ["blues", "jazz", "rock"]
+
+
+def assert_equal(figures, column, overall, classes, overall_names, class_names):
+    """Figures of one weighting are those of an oracle, overall and for each label."""
+    for name in overall_names:
+        assert figures.overall[name][column] == pytest.approx(
+            overall[name], abs=1e-12, nan_ok=True
+        ), name
+    for name in class_names:
+        np.testing.assert_allclose(
+            figures.classes[name][:, column], classes[name], atol=1e-12, rtol=0, err_msg=name
+        )
 
 
 class Corpus:

@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
+from evaluation_fixtures import assert_equal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as oracle
@@ -72,14 +73,7 @@ def test_equal_to_sklearn_with_sample_weight(case):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             overall, classes = sklearn_figures(truth, scores, weight.astype(float))
-        for name in OVERALL:
-            assert figures.overall[name][column] == pytest.approx(
-                overall[name], abs=1e-12, nan_ok=True
-            ), name
-        for name in PER_CLASS:
-            np.testing.assert_allclose(
-                figures.classes[name][:, column], classes[name], atol=1e-12, rtol=0, err_msg=name
-            )
+        assert_equal(figures, column, overall, classes, OVERALL, PER_CLASS)
 
 
 @given(st.integers(0, 2**32 - 1))

@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 import polars as pl
 import pytest
-from evaluation_fixtures import LABELS, Corpus, overall
+from evaluation_fixtures import LABELS, Corpus, assert_equal, overall
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as oracle
@@ -90,14 +90,7 @@ def test_equal_to_sklearn_with_sample_weight(case):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             found, classes = sklearn_figures(truth, guess, scores, weight.astype(float))
-        for name in OVERALL:
-            assert figures.overall[name][column] == pytest.approx(
-                found[name], abs=1e-12, nan_ok=True
-            ), name
-        for name in PER_CLASS:
-            np.testing.assert_allclose(
-                figures.classes[name][:, column], classes[name], atol=1e-12, rtol=0, err_msg=name
-            )
+        assert_equal(figures, column, found, classes, OVERALL, PER_CLASS)
 
 
 @given(st.integers(0, 2**32 - 1))

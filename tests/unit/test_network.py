@@ -2,11 +2,9 @@
 
 import json
 import logging
-import re
 import signal
 import subprocess
 import sys
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -18,6 +16,7 @@ from sklearn.base import clone
 from sklearn.utils.estimator_checks import parametrize_with_checks
 from training_fixtures import points
 
+from genreflow.config import USUAL_MODULE, Study
 from genreflow.errors import GenreflowError
 from genreflow.models import epochs
 from genreflow.models.network import Network
@@ -508,13 +507,13 @@ def test_a_module_of_the_users_own(tmp_path, monkeypatch):
 )
 def test_the_code_of_the_module_counts_as_that_of_a_training(given, counted):
     """The rules ask for the code of all that a model names, and of the module that it takes."""
-    source = (SHIPPED / "workflow/rules/common.smk").read_text()
-    function = re.search(r"def run_code_of.*?(?=\n\n\ndef )", source, re.DOTALL)[0]
     model = {"estimator": "genreflow.models.network.Network", "scaler": None} | given
-    names = {"STUDY": SimpleNamespace(models={"mlp": model}), "code": lambda *named: named}
-    exec(function, names)
-    named = names["run_code_of"]("train")(SimpleNamespace(run="mlp"))
-    assert list(named) == ["train", model["estimator"], *counted]
+    study = Study(settings={}, models={"mlp": model})
+    assert study.named_by_model("mlp") == [model["estimator"], *counted]
+
+
+def test_the_usual_module_is_the_one_that_a_network_takes():
+    assert Network().module == USUAL_MODULE
 
 
 def test_the_code_of_a_network_counts_only_where_one_is_trained():

@@ -304,13 +304,7 @@ def run_code_of(rule):
     """Digest of the code of a rule, with what a run's model names where that is the user's own."""
 
     def run_code(wildcards):
-        model = STUDY.models[wildcards.run]
-        named = [model["estimator"], model["scaler"]]
-        network = model["estimator"] == "genreflow.models.network.Network"
-        usual = "genreflow.models.networks.feed_forward" if network else None
-        named.append(model["parameters"].get("module", usual))
-        named += model.get("search", {}).get("space", {}).get("module", [])
-        return code(rule, *dict.fromkeys(filter(None, named)))
+        return code(rule, *STUDY.named_by_model(wildcards.run))
 
     return run_code
 

@@ -7,8 +7,7 @@ import numpy as np
 import polars as pl
 
 from genreflow.errors import GenreflowError
-from genreflow.features.store import HEAD
-from genreflow.features.table import load_vectors
+from genreflow.features.table import as_matrix, load_vectors
 
 
 @dataclass(frozen=True)
@@ -50,12 +49,11 @@ def read_vectors(paths: Sequence[str], wanted: pl.DataFrame) -> Vectors:
         raise GenreflowError(
             f"none of the {len(wanted)} tracks has features: there is nothing to compare"
         )
-    described = rows.drop(HEAD)
-    X = np.ascontiguousarray(described.to_numpy(), dtype=np.float64)
+    names, X = as_matrix(rows)
     ids, firsts = np.unique(rows["track_id"].to_numpy(), return_index=True)
     if len(ids) < len(rows):
         X = mean_of_known(X, firsts)
-    return Vectors(ids.tolist(), tuple(described.columns), X)
+    return Vectors(ids.tolist(), names, X)
 
 
 def mean_of_known(X: np.ndarray, firsts: np.ndarray) -> np.ndarray:

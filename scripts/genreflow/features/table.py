@@ -50,6 +50,19 @@ def load_vectors(paths: Sequence[str], wanted: pl.DataFrame) -> pl.DataFrame:
     return _of_wanted(tables, wanted, dict.fromkeys(names, pl.Float64))
 
 
+def as_matrix(rows: pl.DataFrame) -> tuple[tuple[str, ...], np.ndarray]:
+    """Names and values of the features in rows of `load_vectors`.
+
+    Returns
+    -------
+    names : tuple of str
+    X : np.ndarray [shape=(n, n_features), dtype=float64]
+        contiguous; NaN where a value is missing
+    """
+    described = rows.drop(HEAD)
+    return tuple(described.columns), np.ascontiguousarray(described.to_numpy(), dtype=np.float64)
+
+
 class Arrays(Sequence[np.ndarray]):
     """Arrays of the tracks that are wanted, read from their files when they are asked for.
 

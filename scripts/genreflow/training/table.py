@@ -16,8 +16,7 @@ import polars as pl
 
 from genreflow.artists import split_groups
 from genreflow.errors import GenreflowError
-from genreflow.features.store import HEAD
-from genreflow.features.table import load_vectors
+from genreflow.features.table import as_matrix, load_vectors
 from genreflow.training.targets import Targets
 
 log = logging.getLogger("genreflow")
@@ -200,11 +199,11 @@ def _describe(paths: Sequence[str], wanted: pl.DataFrame, variant: str | None) -
     vectors = load_vectors(paths, wanted.select("track_id", "batch"))
     known = vectors.filter(pl.col("reason").is_null())
     failed = vectors.filter(pl.col("reason").is_not_null()).select("track_id", "reason")
-    X = known.drop(HEAD)
+    features, X = as_matrix(known)
     return _Described(
         head=known.select("track_id", "segment"),
-        X=np.ascontiguousarray(X.to_numpy(), dtype=np.float64),
-        features=tuple(X.columns),
+        X=X,
+        features=features,
         failed={
             track_id: f"as {variant}: {reason}" if variant else reason
             for track_id, reason in failed.iter_rows()
