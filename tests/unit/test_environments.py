@@ -47,3 +47,9 @@ def test_the_lock_names_no_address_and_no_path():
     assert not re.search(
         r"https?://|file:|--find-links|--index", (ENVS / "requirements.lock").read_text()
     )
+
+
+def test_the_lock_brings_no_cuda_and_nothing_that_breaks_beside_a_torch_for_the_cpu():
+    names = set(locked())
+    assert not {name for name in names if name.startswith(("nvidia", "cuda", "triton"))}
+    assert not names & {"torchvision", "timm"}
