@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from genreflow.evaluation.study import Run, evaluate_study
+from genreflow.evaluation.runs import Run
+from genreflow.evaluation.study import evaluate_study
 from genreflow.evaluation.tables import write_tables
 from genreflow.journal import log_to
 from genreflow.provenance import made_by
@@ -19,6 +20,7 @@ def evaluate(
     clusterings: Sequence[Mapping],
     clusters: Sequence[str],
     published: Sequence[Mapping],
+    metric: str | None = None,
     confidence: float,
     resamples: int,
     seed: int,
@@ -29,8 +31,8 @@ def evaluate(
     Parameters
     ----------
     runs : sequence of mappings
-        run, split, model, features, variants, test_variant, kind, method, task, and a reason where
-        the run was skipped
+        run, split, model, features, variants, test_variant, kind, method, task, targets of
+        regression, and a reason where the run was skipped
     predictions, records, splits, tracks : sequence of str
         for each run without a reason, in the order of `runs`: its predictions.parquet and run.json,
         the table of its split, the tracks table of its dataset
@@ -40,6 +42,8 @@ def evaluate(
         their tables, in the same order
     published : sequence of mappings
         figures from the literature, as in the study
+    metric : str or None
+        by which runs are ranked, where their task has it
     confidence, resamples, seed
         of the intervals
     folder : str or Path
@@ -58,6 +62,7 @@ def evaluate(
         described,
         published,
         dict(zip(named, clusters, strict=True)),
+        metric=metric,
         confidence=confidence,
         resamples=resamples,
         seed=seed,
@@ -77,6 +82,7 @@ if __name__ == "__main__":
             clusterings=snakemake.params.clusterings,
             clusters=snakemake.input.clusters,
             published=snakemake.params.published,
+            metric=snakemake.params.statistics.get("metric"),
             confidence=snakemake.params.statistics["confidence"],
             resamples=snakemake.params.statistics["resamples"],
             seed=snakemake.params.seed,

@@ -39,6 +39,8 @@ if __name__ == "__main__":
             confusion=given.confusion,
             label_confusion=given.label_confusion,
             guesses=given.guesses,
+            values=given.values,
+            differences=given.differences,
             published=given.published,
             runs=given.runs,
             closeness=given.closeness,

@@ -1,45 +1,29 @@
 """Train one run on one split."""
 
-from collections.abc import Iterable
-from pathlib import Path
-
+from genreflow.features.paths import by_set, by_variant
 from genreflow.journal import log_to
 from genreflow.provenance import made_by
 from genreflow.training.train import train_run
-
-
-def by_variant(paths: Iterable[str]) -> dict[str, list[str]]:
-    """Feature tables by the variant that they describe, the folder in which they stand.
-
-    Parameters
-    ----------
-    paths : iterable of str
-        ``.../{variant}/{batch}.parquet``
-
-    Returns
-    -------
-    dict
-        in the order in which the variants come
-    """
-    tables: dict[str, list[str]] = {}
-    for path in paths:
-        tables.setdefault(Path(path).parent.name, []).append(path)
-    return tables
-
+from genreflow.weights import verify
 
 if __name__ == "__main__":
     log_to(snakemake.log[0])
+    sets = snakemake.params.sets
+    copies, tested = by_variant(snakemake.input.copies), snakemake.input.test_features
     with made_by(snakemake.params.code, __file__):
+        if weights := snakemake.params.model.get("weights"):
+            verify(weights)
         train_run(
             tracks=snakemake.input.tracks,
             split=snakemake.input.split,
-            features=snakemake.input.features,
-            copies=by_variant(snakemake.input.copies),
-            test_features=snakemake.input.test_features or None,
+            features=by_set(snakemake.input.features, sets),
+            copies={variant: by_set(paths, sets) for variant, paths in copies.items()},
+            test_features=by_set(tested, sets) if tested else None,
             model=snakemake.params.model,
             run=snakemake.wildcards.run,
             seed=snakemake.params.seed,
             provenance=snakemake.params.provenance,
+            targets=snakemake.params.targets,
             preparation=snakemake.params.preparation,
             thresholds=snakemake.params.thresholds,
             predictions=snakemake.output.predictions,

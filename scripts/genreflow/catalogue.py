@@ -6,7 +6,8 @@ never change once written, as snapshots are (see `genreflow.snapshots`):
 
 ::
 
-    snapshots/{digest}.parquet   track_id, size, mtime_ns, batch, labels, artist, title, given_*
+    snapshots/{digest}.parquet   track_id, size, mtime_ns, batch, labels, artist, title, given_*,
+                                 target_*
     batches/{batch}.csv          track_id, size, mtime_ns
 """
 
@@ -293,6 +294,7 @@ def _parquet(columns: Mapping[str, list]) -> bytes:
     import polars as pl
 
     types = {"size": pl.Int64, "mtime_ns": pl.Int64, "labels": pl.List(pl.String)}
+    types |= {name: pl.Float64 for name in columns if name.startswith("target_")}
     schema = {name: types.get(name, pl.String) for name in columns}
     file = io.BytesIO()
     pl.DataFrame(columns, schema=schema).write_parquet(file)

@@ -16,15 +16,30 @@ from genreflow import importing
 from genreflow.audio.settings import DecodeSettings
 from genreflow.errors import GenreflowError, require_known
 from genreflow.models.check import check_model, check_parameters
-from genreflow.protocol import check_lists, check_one_fold, read_clusterings, read_splits
+from genreflow.protocol import (
+    check_lists,
+    check_one_fold,
+    check_targets,
+    check_targets_of_runs,
+    read_clusterings,
+    read_splits,
+)
+from genreflow.runs import check_runs
 from genreflow.schema import SHIPPED, check, check_file, read_part, schema_of
-from genreflow.variants.names import ORIGINAL, parse
+from genreflow.variants.names import ORIGINAL
+from genreflow.weights import Weights
+
+# What a model's `weights` says where there are none.
+FROM_SCRATCH = "none"
 
 # Keys of a study that change how it is worked on, and nothing in its results.
 HANDLING = ("accept_loss", "batch_size", "keep_audio")
 
-# The estimator of all networks, and the function that makes its module where it is told no other.
-NETWORK = "genreflow.models.network.Network"
+# The estimators of networks, and the function that makes their module where they are told no other.
+NETWORKS = (
+    "genreflow.models.network.Network",
+    "genreflow.models.network_regressor.NetworkRegressor",
+)
 USUAL_MODULE = "genreflow.models.networks.feed_forward"
 
 
@@ -38,6 +53,8 @@ class Study:
         the study itself
     datasets, models, features, clusterings : dict[str, dict]
         what it names; models by run
+    weights : dict[str, Weights]
+        pretrained weights that its models and feature sets name
     """
 
     settings: dict[str, Any]
@@ -45,6 +62,7 @@ class Study:
     models: dict[str, dict] = field(default_factory=dict)
     features: dict[str, dict] = field(default_factory=dict)
     clusterings: dict[str, dict] = field(default_factory=dict)
+    weights: dict[str, Weights] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -85,7 +103,7 @@ class Study:
             if self.dataset_of(split) == dataset:
                 spec = self.settings["runs"][run]
                 variants = [ORIGINAL, *spec["variants"], spec.get("test_variant", ORIGINAL)]
-                needed += [(spec["features"], variant) for variant in variants]
+                needed += [(name, variant) for name in spec["features"] for variant in variants]
         for clustering, split in self.clustered():
             if self.dataset_of(split) == dataset:
                 needed.append((self.features_of_clusters(clustering, split), ORIGINAL))
@@ -99,6 +117,12 @@ class Study:
         pairs = [(s["clustering"], s["of"]) for s in made if s["method"] == "clusters"]
         return list(dict.fromkeys(pairs))
 
+    def weights_of(self, run: str) -> list[Weights]:
+        """The pretrained weights that a run needs, for its model or its feature sets."""
+        specs = [self.models[run], *map(self.features.get, self.settings["runs"][run]["features"])]
+        names = [spec["weights"]["name"] for spec in specs if spec.get("weights")]
+        return [self.weights[name] for name in dict.fromkeys(names)]
+
     def explained(self) -> list[tuple[str, str]]:
         """All (run, split) whose models are explained."""
         return [(entry["run"], entry["split"]) for entry in self.settings["explain"]]
@@ -107,7 +131,7 @@ class Study:
         """Import paths that a run's model names; a network that names no module takes the usual."""
         model = self.models[run]
         named = [model["estimator"], model.get("scaler")]
-        usual = USUAL_MODULE if model["estimator"] == NETWORK else None
+        usual = USUAL_MODULE if model["estimator"] in NETWORKS else None
         named.append(model["parameters"].get("module", usual))
         named += model.get("search", {}).get("space", {}).get("module", [])
         return list(dict.fromkeys(filter(None, named)))
@@ -143,33 +167,38 @@ def read_study(config: Mapping[str, Any], *, source: str, folder: Path = Path())
     settings.setdefault("title", settings["study"])
     settings["splits"] = read_splits(settings, config, source)
     splits, runs = settings["splits"], settings["runs"]
+    for run in runs.values():
+        given = run["features"]
+        run["features"] = [given] if isinstance(given, str) else given
     names = sorted({split["dataset"] for split in splits.values()})
     datasets = {name: _read_dataset(name, source, folder) for name in names}
     check_lists(splits, datasets, source)
+    check_targets(splits, datasets, source)
     features = _sets_of_tables(datasets) | _read_features(folder)
     _check_tables(datasets, features)
     _check_names(settings, features, source)
+    check_targets_of_runs(runs, splits, source)
     statistics, limits = settings["statistics"], settings["limits"]
     statistics["resamples"] = min(statistics["resamples"], limits.get("resamples", 10**9))
-    used = [*(run["features"] for run in runs.values()), *settings["features"]]
-    for name in used:
+    used = [*(name for run in runs.values() for name in run["features"]), *settings["features"]]
+    weights = _read_weights(folder)
+    for name in dict.fromkeys(used):
         if "function" in features[name]:
             _check_features(features[name], f"config/features.yaml: {name}")
+        _locate(features[name], weights, f"config/features.yaml: {name}.weights", folder)
     study = Study(
         settings=settings,
         datasets=datasets,
         models={
-            name: _model_of(run, f"{source}: runs.{name}", limits, folder)
+            name: _model_of(run, f"{source}: runs.{name}", limits, weights, folder)
             for name, run in runs.items()
         },
         features={name: features[name] for name in used},
         clusterings=read_clusterings(settings["clusterings"], source, folder),
+        weights=weights,
     )
     check_one_fold(splits, study.clusterings, source)
-    for run, split in study.pairs():
-        _check_given(study, split, runs[run]["features"], f"{source}: runs.{run}")
-    _check_variants(study, source)
-    _check_clustered(study, source)
+    check_runs(study, features, source)
     return study
 
 
@@ -177,8 +206,8 @@ def _check_names(settings: Mapping[str, Any], features: Mapping[str, Mapping], s
     """Refuse names of runs, splits and feature sets that there are not."""
     splits, runs = settings["splits"], settings["runs"]
     for name, run in runs.items():
-        require_known(run["features"], features, f"{source}: runs.{name}.features", "feature sets")
-        _check_run(run, features, f"{source}: runs.{name}")
+        for wished in run["features"]:
+            require_known(wished, features, f"{source}: runs.{name}.features", "feature sets")
         for split in run.get("splits", splits):
             require_known(split, splits, f"{source}: runs.{name}.splits", "splits")
     for key in ("published", "explain"):
@@ -191,10 +220,18 @@ def _check_names(settings: Mapping[str, Any], features: Mapping[str, Mapping], s
         require_known(name, features, f"{source}: features", "feature sets")
 
 
-def _model_of(run: Mapping, where: str, limits: Mapping, folder: Path) -> dict[str, Any]:
-    """The model that a run names, with the run's own hyper-parameters."""
+def _model_of(
+    run: Mapping, where: str, limits: Mapping, weights: Mapping[str, Weights], folder: Path
+) -> dict[str, Any]:
+    """The model that a run names, with the run's own hyper-parameters and weights."""
     model = read_part("model", run["model"], f"{where}.model", folder)
     model["parameters"] = model["parameters"] | run["parameters"]
+    model["weights"] = run.get("weights", model["weights"])
+    if model["weights"] == FROM_SCRATCH:
+        del model["weights"]
+    _locate(model, weights, f"{where}.weights", folder)
+    if "weights" in model:
+        model["parameters"]["weights"] = model["weights"]["path"]
     model.setdefault("title", run["model"])
     if "search" in model and "search_iterations" in limits:
         # A random sample of a grid, where the whole would take too long.
@@ -221,12 +258,31 @@ def _read_dataset(name: str, where: str, folder: Path) -> dict[str, Any]:
 
 def _read_features(folder: Path) -> dict[str, dict]:
     """The feature sets that are shipped, and those of the working directory."""
+    return _read_entries("features", folder)
+
+
+def _read_weights(folder: Path) -> dict[str, Weights]:
+    """The pretrained weights that are known, and those of the working directory."""
+    return {
+        name: Weights(name, **entry) for name, entry in _read_entries("weights", folder).items()
+    }
+
+
+def _read_entries(kind: str, folder: Path) -> dict[str, dict]:
+    """Entries of config/KIND.yaml, the shipped one and that of the working directory."""
     bases = {SHIPPED.resolve(): SHIPPED, folder.resolve(): folder}
-    sets: dict[str, dict] = {}
+    entries: dict[str, dict] = {}
     for base in bases.values():
-        if (base / "config/features.yaml").is_file():
-            sets |= check_file("features", "config/features.yaml", base)
-    return sets
+        if (base / f"config/{kind}.yaml").is_file():
+            entries |= check_file(kind, f"config/{kind}.yaml", base)
+    return entries
+
+
+def _locate(spec: dict[str, Any], weights: Mapping[str, Weights], where: str, folder: Path) -> None:
+    """Put what is known of the weights in the place of their name."""
+    if "weights" in spec and isinstance(spec["weights"], str):
+        require_known(spec["weights"], weights, where, "weights")
+        spec["weights"] = weights[spec["weights"]].located(folder)
 
 
 def _table_set(dataset: Mapping[str, Any]) -> str | None:
@@ -247,67 +303,6 @@ def _check_tables(datasets: Mapping[str, Mapping], features: Mapping[str, Mappin
                 f"config/datasets/{name}.yaml: feature_set: {given!r} of config/features.yaml "
                 "gives arrays, and a table gives vectors; choose another name"
             )
-
-
-def _check_run(run: Mapping[str, Any], features: Mapping[str, Mapping], where: str) -> None:
-    """Refuse variants that there are not, and features that no model takes."""
-    for key, variants in (
-        ("variants", run["variants"]),
-        ("test_variant", [run["test_variant"]] if "test_variant" in run else []),
-    ):
-        for variant in variants:
-            try:
-                parse(variant)
-            except GenreflowError as error:
-                raise GenreflowError(f"{where}.{key}: {error}") from None
-    if features[run["features"]]["gives"] == "array":
-        fitting = ", ".join(name for name, spec in features.items() if spec["gives"] == "vector")
-        raise GenreflowError(
-            f"{where}: the feature set {run['features']!r} gives arrays, and the model "
-            f"{run['model']!r} takes vectors; sets of vectors are {fitting}"
-        )
-
-
-def _check_given(study: Study, split: str, name: str, where: str) -> None:
-    """Refuse a feature set that the dataset of a split cannot give."""
-    dataset = study.dataset_of(split)
-    given = study.table_set(dataset)
-    if given is None and "function" not in study.features[name]:
-        raise GenreflowError(
-            f"{where}: the feature set {name!r} comes from a table, and the dataset {dataset!r} of "
-            f"the split {split!r} is audio; name the run's splits"
-        )
-    if given is not None and name != given:
-        raise GenreflowError(
-            f"{where}: the dataset {dataset!r} of the split {split!r} is a table, which gives the "
-            f"feature set {given!r} and not {name!r}; name the run's splits"
-        )
-
-
-def _check_variants(study: Study, source: str) -> None:
-    """Refuse variants of what is no audio."""
-    for run, split in study.pairs():
-        spec = study.settings["runs"][run]
-        if study.table_set(study.dataset_of(split)) and (
-            spec["variants"] or "test_variant" in spec
-        ):
-            raise GenreflowError(
-                f"{source}: runs.{run}: the split {split!r} is of a table, and variants are "
-                "made of audio; name the run's splits"
-            )
-
-
-def _check_clustered(study: Study, source: str) -> None:
-    """See that every clustering has vectors to compare labels by."""
-    for clustering, split in study.clustered():
-        where = f"{source}: clusterings.{clustering}"
-        name = study.features_of_clusters(clustering, split)
-        if not name:
-            raise GenreflowError(f"{where}: needs 'features', the set to compare labels by")
-        require_known(name, study.features, f"{where}.features", "feature sets of the runs")
-        _check_given(study, split, name, where)
-        if study.features[name]["gives"] != "vector":
-            raise GenreflowError(f"{where}.features: {name!r} gives arrays, not vectors")
 
 
 def _check_features(spec: Mapping[str, Any], where: str) -> None:

@@ -11,6 +11,13 @@ class GenreflowError(Exception):
     """
 
 
+class SetupError(GenreflowError):
+    """One that concerns all tracks, such as weights that do not fit: work on a batch ends with it.
+
+    Any other error that a feature set raises is the reason why one track is left out.
+    """
+
+
 def closest(name: object, known: Iterable[object]) -> str:
     """The end of a message about an unknown name: what may have been meant, or what is known.
 

@@ -36,7 +36,7 @@ class Project:
     study: Study
     main: bool
     _state: dict[str, dict] = field(
-        default_factory=lambda: {"absent": {}, "code": {}, "snapshots": {}}
+        default_factory=lambda: {"absent": {}, "code": {}, "snapshots": {}, "weights": {}}
     )
     _refreshed: dict[str, int] = field(default_factory=dict)
 
@@ -79,13 +79,15 @@ class Project:
         Raises
         ------
         GenreflowError
-            where a dataset cannot be used, or none is there
+            where a dataset cannot be used, or no run has all that it needs
         """
         if not self.main:
             return
         absent = self._state["absent"] = self._find_absent()
-        if len(absent) == len(self.study.datasets):
-            raise GenreflowError("\n".join(absent.values()))
+        self._state["weights"] = self._find_missing_weights()
+        skipped = self.skipped()
+        if len(skipped) == len(self.study.pairs()):
+            raise GenreflowError("\n".join(dict.fromkeys(skipped.values())))
         for name in self.study.datasets:
             if name not in absent and (self._prepared(name) or not self.needs_prepare(name)):
                 self.snapshot(name)
@@ -93,11 +95,22 @@ class Project:
 
     def skipped(self) -> dict[tuple[str, str], str]:
         """Why a (run, split) cannot be done on this machine, for those that cannot."""
-        return {
-            (run, split): self._state["absent"][dataset]
+        absent, weights = self._state["absent"], self._state["weights"]
+        reasons = {
+            (run, split): [
+                absent.get(self.study.dataset_of(split)),
+                *(weights.get(needed.name) for needed in self.study.weights_of(run)),
+            ]
             for run, split in self.study.pairs()
-            if (dataset := self.study.dataset_of(split)) in self._state["absent"]
         }
+        return {
+            pair: "; ".join(filter(None, found)) for pair, found in reasons.items() if any(found)
+        }
+
+    def lacks_weights(self, feature_set: str) -> bool:
+        """Whether the pretrained weights of a feature set are missing on this machine."""
+        weights = self.study.features[feature_set].get("weights")
+        return bool(weights) and weights["name"] in self._state["weights"]
 
     def snapshot(self, name: str) -> str:
         """Digest of a dataset's snapshot, in the main process as its folder is now.
@@ -153,6 +166,15 @@ class Project:
                 or newest_snapshot(_folder(name, "catalogue")) is None
             )
         }
+
+    def _find_missing_weights(self) -> dict[str, str]:
+        """What to put where, for pretrained weights that runs or feature sets need."""
+        study = self.study
+        named = [study.features[name].get("weights") for name in study.settings["features"]]
+        needed = [study.weights[weights["name"]] for weights in filter(None, named)]
+        needed += [weights for run in study.models for weights in study.weights_of(run)]
+        missing = {weights.name: weights.missing() for weights in needed}
+        return {name: reason for name, reason in missing.items() if reason}
 
     def _hand_over(self) -> None:
         os.environ[HANDED_OVER] = json.dumps(self._state, sort_keys=True)

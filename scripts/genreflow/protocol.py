@@ -12,8 +12,21 @@ from genreflow.schema import read_part
 LISTS = {"gtzan": tuple(gtzan.SPLITS)}
 
 # What a split divides, and what each track is taken for.
-VIEW_KEYS = ("dataset", "task", "choose", "several", "conflicts", "sample")
-SINGLE_LABEL_KEYS = ("several", "conflicts")
+VIEW_KEYS = ("dataset", "task", "choose", "several", "conflicts", "targets", "sample")
+# Of these, the ones that mean nothing to a task, and what the task is.
+FOREIGN_KEYS = {
+    "single_label": (("targets",), "labels are predicted; numbers are where 'task' is regression"),
+    "multi_label": (
+        ("several", "conflicts", "targets"),
+        "tracks may have several labels",
+    ),
+    "regression": (
+        ("choose", "several", "conflicts", "sample"),
+        "numbers are predicted, and labels do not matter",
+    ),
+}
+# Methods whose parts do not depend on labels, so that numbers may be predicted.
+UNLABELLED = ("kfold", "group_kfold", "group", "fixed", "published", "given")
 
 # Keys of a split beside `method` and `VIEW_KEYS`, by method.
 SPLIT_KEYS = {
@@ -22,6 +35,8 @@ SPLIT_KEYS = {
     "stratified_kfold": ("folds", "validation", "repeats", "seed"),
     "group": ("test", "validation", "repeats", "seed"),
     "stratified_group_kfold": ("folds", "validation", "repeats", "seed"),
+    "kfold": ("folds", "validation", "repeats", "seed"),
+    "group_kfold": ("folds", "validation", "repeats", "seed"),
     "given": ("list", "merge_validation"),
     "published": ("test", "stratify", "repeats", "seed"),
 }
@@ -53,7 +68,8 @@ def read_splits(
     Returns
     -------
     dict of str to dict
-        folds and repeats are at most as many as the study's limits
+        folds and repeats are at most as many as the study's limits; see `check_targets` for the
+        targets of splits of numbers
 
     Raises
     ------
@@ -62,14 +78,14 @@ def read_splits(
     """
     splits = {}
     for name, split in settings["splits"].items():
-        _check_split(split, written["splits"][name], f"{source}: splits.{name}")
+        where = f"{source}: splits.{name}"
+        _check_split(split, written["splits"][name], where)
         allowed = _allowed(split["method"])
         own = {"dataset": settings["dataset"], "task": settings["task"]} | split
-        splits[name] = {key: value for key, value in own.items() if key in allowed}
-        if splits[name].get("task") == "multi_label":
-            splits[name] = _without_single_label_keys(
-                splits[name], written["splits"][name], f"{source}: splits.{name}"
-            )
+        own = {key: value for key, value in own.items() if key in allowed}
+        if own.get("task") == "regression":
+            _check_unlabelled(own, where)
+        splits[name] = _without_foreign_keys(own, written["splits"][name], where)
     for name, split in splits.items():
         if split["method"] == "clusters":
             _check_made_of_clusters(split, splits, settings, f"{source}: splits.{name}")
@@ -89,6 +105,57 @@ def check_lists(
             lists = _lists_of(datasets[split["dataset"]])
             where = f"{source}: splits.{name}.list"
             require_known(split["list"], lists, where, "dataset's lists")
+
+
+def check_targets(
+    splits: Mapping[str, dict[str, Any]], datasets: Mapping[str, Mapping], source: str
+) -> None:
+    """Say of every split of numbers which they are: all of the dataset's, unless it names some.
+
+    Parameters
+    ----------
+    splits : mapping of str to dict
+        as `read_splits` returns them; gets ``targets`` where there are none yet
+    datasets : mapping of str to mapping
+        the datasets' files
+    source : str
+        for messages
+
+    Raises
+    ------
+    GenreflowError
+        where a dataset does not name such a number
+    """
+    for name, split in splits.items():
+        if split["task"] != "regression":
+            continue
+        where, dataset = f"{source}: splits.{name}", split["dataset"]
+        known = list(datasets[dataset].get("columns", {}).get("targets", {}))
+        if not known:
+            raise GenreflowError(
+                f"{where}: numbers are to be predicted, and config/datasets/{dataset}.yaml names "
+                "none; name columns of its table there, such as "
+                "`columns: {targets: {tempo: bpm}}`"
+            )
+        for target in split.setdefault("targets", known):
+            require_known(target, known, f"{where}.targets", f"numbers of {dataset!r}")
+
+
+def check_targets_of_runs(
+    runs: Mapping[str, Mapping], splits: Mapping[str, Mapping], source: str
+) -> None:
+    """Refuse runs that predict a number that one of their splits does not have."""
+    for name, run in runs.items():
+        for split in run.get("splits", splits) if "targets" in run else ():
+            where = f"{source}: runs.{name}.targets"
+            if splits[split]["task"] != "regression":
+                raise GenreflowError(
+                    f"{where}: labels are predicted on the split {split!r}; take targets out, or "
+                    "name the run's splits"
+                )
+            for target in run["targets"]:
+                known = splits[split]["targets"]
+                require_known(target, known, where, f"targets of the split {split!r}")
 
 
 def read_clusterings(
@@ -159,14 +226,24 @@ def _check_split(split: Mapping, written: Mapping, where: str) -> None:
         raise GenreflowError(f"{where}: test and validation leave nothing to train on")
 
 
-def _without_single_label_keys(split: Mapping, written: Mapping, where: str) -> dict[str, Any]:
-    """A split of several labels without the keys that only make sense where one is wanted."""
-    for key in SINGLE_LABEL_KEYS:
+def _check_unlabelled(split: Mapping, where: str) -> None:
+    """Refuse methods that look at labels, where numbers are predicted."""
+    method, stratified = split["method"], split.get("stratify", False)
+    if method not in UNLABELLED or stratified:
+        odd = "'stratify'" if stratified else f"the method {method!r}"
+        raise GenreflowError(
+            f"{where}: {odd} keeps the shares of labels, and numbers are predicted; "
+            + ("take it out" if stratified else f"methods for them are {', '.join(UNLABELLED)}")
+        )
+
+
+def _without_foreign_keys(split: Mapping, written: Mapping, where: str) -> dict[str, Any]:
+    """A split without the keys that mean nothing to its task."""
+    keys, task = FOREIGN_KEYS.get(split.get("task"), ((), ""))
+    for key in keys:
         if key in written:
-            raise GenreflowError(
-                f"{where}: {key!r} means nothing where tracks may have several labels"
-            )
-    return {key: value for key, value in split.items() if key not in SINGLE_LABEL_KEYS}
+            raise GenreflowError(f"{where}: {key!r} means nothing where {task}")
+    return {key: value for key, value in split.items() if key not in keys}
 
 
 def _check_made_of_clusters(
@@ -177,10 +254,11 @@ def _check_made_of_clusters(
     require_known(split["clustering"], known, f"{where}.clustering", "clusterings")
     base = splits[split["of"]]
     if base["method"] == "clusters" or base["task"] != "single_label":
+        kinds = {"multi_label": "several labels", "regression": "numbers"}
+        kind = "clusters" if base["method"] == "clusters" else kinds[base["task"]]
         raise GenreflowError(
             f"{where}.of: {split['of']!r} is a split of "
-            f"{'clusters' if base['method'] == 'clusters' else 'several labels'}; "
-            "name one with a genre for each track"
+            f"{kind}; name one with a genre for each track"
         )
 
 

@@ -19,8 +19,8 @@ def build_tracks(
     Parameters
     ----------
     snapshot : pl.DataFrame
-        track_id, batch, labels, labels_from, artist, title, and given_* columns; batch is null
-        for a row of the user's table whose file is not there
+        track_id, batch, labels, labels_from, artist, title, and given_* and target_* columns;
+        batch is null for a row of the user's table whose file is not there
     decoded : pl.DataFrame
         the decoded tables of all batches, one below the other; rows of files that have been
         removed or replaced since are not used
@@ -38,7 +38,7 @@ def build_tracks(
     GenreflowError
         where a file of the snapshot has no row in the decoded tables
     """
-    given = sorted(name for name in snapshot.columns if name.startswith("given_"))
+    given, targets = _named(snapshot, "given_"), _named(snapshot, "target_")
     measured = decoded.select(
         pl.col(name).cast(kind)
         for name, kind in {"track_id": pl.String, "batch": pl.String, **MEASURED, **TAGS}.items()
@@ -47,6 +47,7 @@ def build_tracks(
         pl.col("track_id", "batch").cast(pl.String),
         _filled(pl.col("labels").cast(pl.List(pl.String))),
         pl.col("labels_from", "artist", "title", *given).cast(pl.String),
+        pl.col(targets).cast(pl.Float64),
     ).join(measured, on=["track_id", "batch"], how="left", validate="1:1")
     lost = rows.filter(pl.col("batch").is_not_null() & pl.col("status").is_null())["track_id"]
     if len(lost):
@@ -72,20 +73,21 @@ def complete_tracks(rows: pl.DataFrame) -> pl.DataFrame:
     Parameters
     ----------
     rows : pl.DataFrame
-        track_id, batch, labels (null where there are none), artist, title, given_* and the
-        columns of `MEASURED`. Two usable rows of one digest are copies of one recording.
+        track_id, batch, labels (null where there are none), artist, title, given_*, target_* and
+        the columns of `MEASURED`. Two usable rows of one digest are copies of one recording.
 
     Returns
     -------
     pl.DataFrame
-        Sorted by track_id: track_id, batch, labels, all_labels, artist, title, given_*, status,
-        reason, digest, seconds [s], rate [Hz], channels, format, peak, rms, mean_amplitude,
-        clipped, silent, duplicate_of and conflict.
+        Sorted by track_id: track_id, batch, labels, all_labels, artist, title, given_*, target_*,
+        status, reason, digest, seconds [s], rate [Hz], channels, format, peak, rms,
+        mean_amplitude, clipped, silent, duplicate_of and conflict.
         ``all_labels`` are those of all usable copies of the recording, sorted.
         ``duplicate_of`` is the smallest track_id of the usable copies, labelled ones first;
-        ``conflict`` says under which other label the recording stands too.
+        ``conflict`` says under which other label the recording stands too. Each copy keeps its
+        own numbers (``target_*``, Float64, null where they are not known).
     """
-    given = sorted(name for name in rows.columns if name.startswith("given_"))
+    known = [*_named(rows, "given_"), *_named(rows, "target_")]
     rows = _add_copies(rows.sort("track_id"))
     log.info(
         "%d tracks: %d quarantined, %d unlabelled, %d copies of another, %d under two labels",
@@ -95,7 +97,7 @@ def complete_tracks(rows: pl.DataFrame) -> pl.DataFrame:
         rows["duplicate_of"].count(),
         rows["conflict"].count(),
     )
-    order = ["track_id", "batch", "labels", "all_labels", "artist", "title", *given, *MEASURED]
+    order = ["track_id", "batch", "labels", "all_labels", "artist", "title", *known, *MEASURED]
     return rows.select(*order, "duplicate_of", "conflict")
 
 
@@ -163,6 +165,11 @@ def conflicts(rows: pl.DataFrame) -> pl.DataFrame:
             ),
         )
     )
+
+
+def _named(rows: pl.DataFrame, start: str) -> list[str]:
+    """Columns whose names begin with something, in order of their names."""
+    return sorted(name for name in rows.columns if name.startswith(start))
 
 
 def _filled(labels: pl.Expr) -> pl.Expr:

@@ -147,6 +147,43 @@ def test_prints(report, tmp_path):
 
 
 @pytest.fixture(scope="module")
+def numbers_report(tmp_path_factory) -> Path:
+    from report_values import make_values_study
+
+    folder = tmp_path_factory.mktemp("numbers")
+    made = make_values_study(folder)
+    path = folder / "report.html"
+    path.write_text(render(read_material(study=made.study, **made.paths)), encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("width", [320, 390, 1280])
+def test_numbers_are_drawn_in_squares_that_fit(numbers_report, tmp_path, width):
+    said = probe(
+        numbers_report,
+        tmp_path,
+        width,
+        """
+        say('width', doc.documentElement.scrollWidth);
+        const drawings = [...doc.querySelectorAll('.scatter')];
+        say('drawings', drawings.length);
+        say('square', drawings.every((each) => {
+          const box = each.getBoundingClientRect();
+          return Math.abs(box.width - box.height) < 1 && box.width > 100;
+        }));
+        say('explorer', doc.getElementById('explorer') === null);
+        const table = doc.querySelector('.numbers-table');
+        table.querySelector('th button').click();
+        const runs = [...table.tBodies[0].rows].map((row) => row.cells[0].dataset.key);
+        say('sorted', runs.join());
+        """,
+    )
+    assert int(said["width"]) <= width
+    assert said["drawings"] == "16" and said["square"] == said["explorer"] == "true"
+    assert said["sorted"] == "cnn,dummy,lstm,ridge"
+
+
+@pytest.fixture(scope="module")
 def table_report(tmp_path_factory) -> Path:
     from report_tables import make_table_study
 

@@ -93,6 +93,8 @@ def make_study(
         pl.concat(tables).write_parquet(paths[name])
     paths["published"] = str(folder / "published.parquet")
     results.published(pl.concat(parts["metrics"])).write_parquet(paths["published"])
+    paths["differences"] = str(folder / "differences.parquet")
+    results.differences(pl.concat(parts["metrics"])).write_parquet(paths["differences"])
     paths |= results.no_tables(folder)
     paths["splits"] = {name: str(folder / f"{name}.parquet") for name in splits}
     paths["tracks"] = {"mine": str(folder / "tracks.parquet")}

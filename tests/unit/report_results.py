@@ -7,6 +7,8 @@ import numpy as np
 import polars as pl
 
 from genreflow.evaluation.closeness import AGREEMENT, CLOSENESS, CLUSTERS
+from genreflow.evaluation.differences import DIFFERENCES
+from genreflow.evaluation.values import VALUES
 
 OVERALL = [
     "accuracy",
@@ -223,9 +225,25 @@ def no_tables(folder: Path) -> dict[str, str]:
     """Paths of the tables that a study on single labels without clusterings leaves empty."""
     empty = {"label_confusion": LABEL_CONFUSION}
     empty |= {"closeness": CLOSENESS, "clusters": CLUSTERS, "agreement": AGREEMENT}
+    empty |= {"values": {"run": pl.String, "split": pl.String, **VALUES}}
     for name, schema in empty.items():
         pl.DataFrame(schema=schema).write_parquet(folder / f"{name}.parquet")
     return {name: str(folder / f"{name}.parquet") for name in empty}
+
+
+def differences(metrics: pl.DataFrame) -> pl.DataFrame:
+    """Every run against the best of its split, with intervals that hold 0 for the nearest ones."""
+    rows = []
+    overall = metrics.filter(
+        pl.col("target").is_null(), pl.col("part") == "test", pl.col("metric") == "accuracy"
+    )
+    for (split,), own in overall.group_by("split", maintain_order=True):
+        ranked = own.sort(["value", "run"], descending=[True, False]).rows(named=True)
+        for row in ranked[1:]:
+            apart, half = row["value"] - ranked[0]["value"], 0.6 * (row["high"] - row["low"]) / 2
+            ends = (apart - half, apart + half)
+            rows.append((row["run"], split, None, "accuracy", ranked[0]["run"], apart, *ends))
+    return pl.DataFrame(rows, schema=DIFFERENCES, orient="row")
 
 
 def skipped(split: str) -> pl.DataFrame:

@@ -51,6 +51,7 @@ def make_table_study(
             files.append(results.run_file(folder, study, run, split, classes, tracks))
     paths = results.no_tables(folder)
     parts["published"] = [results.published(pl.concat(parts["metrics"]))]
+    parts["differences"] = [results.differences(pl.concat(parts["metrics"]))]
     for name, tables in parts.items():
         paths[name] = str(folder / f"{name}.parquet")
         pl.concat(tables).write_parquet(paths[name])

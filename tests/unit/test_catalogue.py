@@ -166,6 +166,25 @@ def test_the_first_snapshot(mine):
     assert [batches[b].count(t) for t, b in table.select("track_id", "batch").rows()] == [1] * 5
 
 
+def test_a_number_that_changes_is_another_snapshot_of_the_same_batches(mine):
+    text = "path,bpm\nrock/a.wav,120\npop/c.flac,\n"
+    targets = {"columns": {"targets": {"tempo": "bpm"}}}
+    plain = mine.refresh()
+    mine.table(text, **targets)
+    first = mine.refresh()
+    table = mine.snapshot()
+    assert table.schema["target_tempo"] == pl.Float64
+    assert table["target_tempo"].to_list() == [None, None, None, 120.0, None]
+    assert mine.refresh().digest == first.digest != plain.digest
+    mine.table(text.replace("120", "90"), **targets)
+    second = mine.refresh()
+    assert second.digest != first.digest
+    assert second.batches == first.batches == plain.batches
+    assert mine.snapshot()["target_tempo"].to_list() == [None, None, None, 90.0, None]
+    mine.table(text.replace("120", "90.0"), **targets)
+    assert mine.refresh().digest == second.digest
+
+
 def test_a_batch_is_named_by_its_bytes(mine):
     for name in mine.refresh().batches:
         content = (mine.folder / "batches" / f"{name}.csv").read_bytes()

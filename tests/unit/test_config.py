@@ -324,3 +324,77 @@ def test_what_is_described_are_the_variants_of_the_runs_and_the_sets_that_are_li
 def test_every_feature_set_that_is_shipped_is_valid(tmp_path):
     sets = read_yaml(SHIPPED / "config/features.yaml")
     assert set(read(changed(features=list(sets)), tmp_path).features) == set(sets)
+
+
+ARRAYS = """
+estimator: genreflow.models.network.Network
+takes: arrays
+scaler: null
+weights: net
+"""
+WEIGHTS = "net: {path: net-1234.pth, sha256: 0123abcd, source: 'https://example.org/net'}\n"
+
+
+@pytest.fixture
+def pretrained(tmp_path):
+    """A folder with a model of arrays and a feature set, which both have weights."""
+    (tmp_path / "config/models").mkdir(parents=True)
+    (tmp_path / "config/models/net.yaml").write_text(ARRAYS)
+    (tmp_path / "config/weights.yaml").write_text(WEIGHTS)
+    function = "function: genreflow.features.summary.summary"
+    (tmp_path / "config/features.yaml").write_text(f"heard: {{{function}, weights: net}}\n")
+    return tmp_path
+
+
+def test_several_feature_sets_go_into_one_run(pretrained):
+    run = {"model": "net", "features": ["mel", "summary"], "variants": ["noise20"]}
+    study = read(changed(runs__net=run), pretrained)
+    assert study.settings["runs"]["net"]["features"] == ["mel", "summary"]
+    assert study.settings["runs"]["forest"]["features"] == ["summary"]
+    needed = {("mel", "original"), ("mel", "noise20"), ("summary", "noise20")}
+    assert needed < set(study.described_as("gtzan"))
+
+
+def test_the_path_of_the_weights_becomes_a_parameter_and_none_trains_from_scratch(pretrained):
+    runs = {"net": {"model": "net", "features": "mel"}}
+    runs["scratch"] = runs["net"] | {"weights": "none"}
+    runs["heard"] = {"model": "random_forest", "features": ["heard", "summary"]}
+    study = read(changed(runs=runs), pretrained)
+    path = "data/weights/net-1234.pth"
+    located = {"name": "net", "path": path, "sha256": "0123abcd"}
+    assert study.models["net"]["weights"] == located
+    assert study.models["net"]["parameters"]["weights"] == path
+    assert "weights" not in study.models["scratch"] | study.models["scratch"]["parameters"]
+    assert study.features["heard"]["weights"] == located
+    needed = {run: [weights.name for weights in study.weights_of(run)] for run in runs}
+    assert needed == {"net": ["net"], "scratch": [], "heard": ["net"]}
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"runs__net__weights": "nett"}, ["runs.net", "'net'"]),
+        ({"runs__net__features": ["mel", "chrome"]}, ["runs.net.features", "'chroma'"]),
+        ({"runs__net__features": []}, ["runs.net.features"]),
+        (
+            {"runs__forest__features": ["summary", "mel"]},
+            ["runs.forest", "'mel' gives arrays", "'random_forest' takes vectors"],
+        ),
+        (
+            {"runs__forest__features": ["summary", "summary_3s"]},
+            ["runs.forest.features", "segments of different lengths"],
+        ),
+        (
+            {"explain": [{"run": "net", "split": "random"}]},
+            ["explain.0.run", "'net' learns from arrays"],
+        ),
+        ({"runs__forest__weights": "net"}, ["random_forest.yaml: parameters", "'weights'"]),
+    ],
+    ids=str,
+)
+def test_mistakes_in_runs_on_arrays_and_weights_are_named(pretrained, change, words):
+    study = changed(runs__net={"model": "net", "features": "mel"}, **change)
+    with pytest.raises(GenreflowError) as error:
+        read(study, pretrained)
+    for word in words:
+        assert word in str(error.value)

@@ -373,6 +373,39 @@ def test_columns_that_describe_a_track(mine):
     assert tracks["batch"].unique().to_list() == ["5" * 16]
 
 
+TARGETS = {"columns": {"label": "genre", "targets": {"pace": "tempo"}}}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        ROWS.replace("90.5", "NA"),
+        ROWS.replace("90.5", " ").replace(",", ";").replace("120", "120,0").replace("0.", "0,"),
+    ],
+    ids=["csv", "excel"],
+)
+def test_a_number_to_predict_is_no_feature(mine, content):
+    tables = mine.read(content, **TARGETS)
+    assert tables.features.columns == [*HEAD, "energy"]
+    assert tables.tracks.schema["target_pace"] == pl.Float64
+    found = dict(tables.tracks.select(pl.col("labels").list.first(), "target_pace").iter_rows())
+    assert found == {"rock": 120.0, "pop": None, "jazz": 60.0}
+    assert tables.tracks["status"].unique().to_list() == ["ok"]
+
+
+@pytest.mark.parametrize("cell", ["fast", "inf", "1e999", "1,200"])
+def test_a_number_to_predict_that_is_none_stops_the_run(mine, cell):
+    said = mine.fail(ROWS.replace(",", ";").replace("60\n", f"{cell}\n"), **TARGETS)
+    assert f"t.csv, line 4: '{cell}' in the column 'tempo' is no number" in said
+
+
+def test_numbers_to_predict_in_parquet(mine):
+    frame = pl.DataFrame({"genre": ["a", "b"], "energy": [1, 2], "tempo": [120.25, None]})
+    frame.write_parquet(mine.root / "t.parquet")
+    tracks = mine.read(table="t.parquet", **TARGETS).tracks
+    assert sorted(tracks["target_pace"].to_list(), key=str) == [120.25, None]
+
+
 def test_the_tracks_table_has_the_columns_of_an_audio_dataset(mine):
     snapshot = {"track_id": "a", "batch": "b", "labels": ["x"], "labels_from": "folder"}
     snapshot = pl.DataFrame([snapshot | {"artist": None, "title": None}])
@@ -446,6 +479,8 @@ def test_rows_that_differ_in_what_may_vary_are_one_recording(mine):
         ({"columns": {}}, ["columns", "missing 'label'"]),
         ({"kind": "audio", "missing": "mean"}, ["missing"]),
         ({"kind": "audio", "columns": {"id": "x"}}, ["columns.id"]),
+        ({"columns": {"label": "genre", "targets": {"a b": "x"}}}, ["columns.targets", "'a b'"]),
+        ({"columns": {"label": "genre", "targets": ["x"]}}, ["columns.targets", "a list"]),
         ({"kind": "audio", "table": ["a.csv"]}, ["table", "expected string"]),
         ({"kind": "tabel"}, ["kind", "did you mean 'table'"]),
         ({"features": {}}, ["features"]),
@@ -472,6 +507,7 @@ def test_what_a_table_needs_is_said(key):
         ({"features": {"key": ["one_hot", "log"]}}, "features.key: one_hot and log exclude"),
         ({"features": {"genre": "one_hot"}}, "the column 'genre' has two roles"),
         ({"ignored": ["a"], "features": {"a": "number"}}, "the column 'a' has two roles"),
+        (TARGETS | {"features": {"tempo": "number"}}, "the column 'tempo' has two roles"),
     ],
 )
 def test_a_layout_that_contradicts_itself_is_refused(mine, settings, words):

@@ -1,6 +1,7 @@
 import csv
 import io
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import librosa
@@ -8,9 +9,13 @@ import numpy as np
 import pytest
 import soundfile as sf
 
+from genreflow.datasets import Dataset
 from genreflow.datasets.demo import corpus, instruments, make_corpus
 from genreflow.datasets.demo.artists import ROSTER, artists
+from genreflow.datasets.demo.genres import energy
 from genreflow.datasets.demo.rhythm import Tape
+from genreflow.datasets.labels import read_sheet
+from genreflow.schema import SHIPPED, read_part
 
 SHELF = {item.path: item for item in corpus.items()}
 GOOD = [item for item in SHELF.values() if Path(item.path).stem.isdigit()]
@@ -56,6 +61,58 @@ def test_table_lists_all_files(small):
     assert {r["bpm"] for r in rows if r["label"] == "ambient"} == {""}
     beats = [float(r["bpm"]) for r in rows if r["path"].endswith("001.wav") and r["bpm"]]
     assert len(beats) == 5 and min(beats) > 80 and max(beats) < 220
+    assert list(rows[0]) == ["path", "label", "artist", "title", "bpm", "loudness", "energy"]
+    for row in rows:
+        item = SHELF[row["path"]]
+        heard = item.flaw in (None, "truncated", "clipped")
+        assert bool(row["energy"]) == heard
+        assert bool(row["bpm"]) == (heard and item.genre != "ambient")
+        assert bool(row["loudness"]) == (heard and item.flaw != "clipped")
+
+
+def test_the_numbers_of_the_table_are_what_the_shipped_dataset_predicts(small):
+    settings = read_part("dataset", "demo", "test", SHIPPED) | {"root": str(small)}
+    dataset = Dataset.from_config("demo", settings, lists_folder=None)
+    assert dataset.targets == ("tempo", "loudness", "energy")
+    found = {row["path"]: row for row in read_table(small)}
+    facts = read_sheet(dataset).facts
+    assert facts["punk/001.wav"].targets == {
+        "tempo": float(found["punk/001.wav"]["bpm"]),
+        "loudness": float(found["punk/001.wav"]["loudness"]),
+        "energy": float(found["punk/001.wav"]["energy"]),
+    }
+    assert facts["ambient/001.wav"].targets["tempo"] is None
+
+
+@pytest.mark.parametrize("genre", ROSTER)
+def test_loudness_is_the_level_of_what_is_heard(genre):
+    for number in (0, 2):
+        y, known = corpus.clip(genre, number)
+        assert -23 <= known.loudness <= -14
+        assert 20 * np.log10(np.sqrt(np.mean(y**2))) == pytest.approx(known.loudness, abs=0.6)
+
+
+def test_energy_is_more_the_faster_the_denser_and_the_more_distorted_a_band_plays():
+    sound = artists("punk")[0].traits
+
+    def heard(bpm, *patterns, drive=0.0):
+        tape = Tape(np.random.default_rng(0), bpm)
+        for pattern in patterns:
+            tape.loop(pattern, np.ones(10), 1.0)
+        return energy(replace(sound, drive=drive), tape)
+
+    assert heard(None) == 0
+    assert heard(60) == 0 and heard(210, drive=1.0) == pytest.approx(2 / 3)
+    assert 0 < heard(100, "X...") < heard(100, "X.X.") < heard(100, "X.X.", "XXXX XXXX")
+    assert heard(100, "X...") < heard(150, "X...") < heard(150, "X...", drive=0.5)
+    assert heard(300, *["XXXX XXXX XXXX XXXX"] * 4, drive=1.0) == 1
+
+
+def test_energy_is_that_of_the_genre_and_of_the_clip():
+    energies = {g: [corpus.clip(g, n)[1].energy for n in (1, 2, 3)] for g in ROSTER}
+    assert max(energies["ambient"]) < min(energies["punk"])
+    assert all(0 <= e <= 1 for of in energies.values() for e in of)
+    assert min(len(set(of)) for of in energies.values()) > 1
 
 
 def test_clips_are_ten_seconds_of_sound(small):
@@ -177,9 +234,9 @@ def test_failed_write_leaves_nothing_behind(tmp_path, monkeypatch):
 @pytest.mark.parametrize("genre", ["blues", "country", "house", "punk"])
 def test_tempo_is_the_one_that_is_heard(genre):
     for number in (1, 4):
-        y, bpm = corpus.clip(genre, number)
+        y, known = corpus.clip(genre, number)
         heard = librosa.feature.tempo(y=y, sr=22_050)[0]
-        octaves = np.log2(heard / bpm)
+        octaves = np.log2(heard / known.bpm)
         assert abs(octaves - round(octaves)) < 0.06
 
 

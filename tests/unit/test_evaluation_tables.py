@@ -235,7 +235,7 @@ def test_wrong_predictions_are_refused_by_name(corpus, spoil, message):
 def test_a_study_names_the_metrics_that_there_are():
     schema = schema_of("study")["properties"]
     published = schema["published"]["items"]["properties"]["metric"]["enum"]
-    assert sorted(published) == sorted({*OVERALL["single_label"], *OVERALL["multi_label"]})
+    assert sorted(published) == sorted({name for names in OVERALL.values() for name in names})
     assert schema["statistics"]["properties"]["metric"]["enum"] == published
 
 
@@ -292,8 +292,8 @@ def test_script_writes_every_table_twice(corpus, tmp_path):
         seed=0,
         folder=folder,
     )
-    names = ["agreement", "closeness", "clusters", "confusion", "guesses", "label_confusion"]
-    names += ["metrics", "published", "runs"]
+    names = ["agreement", "closeness", "clusters", "confusion", "differences", "guesses"]
+    names += ["label_confusion", "metrics", "published", "runs", "values"]
     assert sorted(path.name for path in folder.iterdir()) == [
         f"{name}.{suffix}" for name in names for suffix in ("csv", "parquet")
     ]

@@ -74,8 +74,9 @@ def made(folder, *, n=150, several=False, segments=1, missing=()):
 
 def trained(inputs, spec, *, preparation=None, multi_label=False):
     """A pipeline as the training makes it, fitted on the training part."""
+    task = "multi_label" if multi_label else "single_label"
     pipeline = build_estimator(
-        model(**spec), seed=0, features=NAMES, preparation=preparation, multi_label=multi_label
+        model(**spec), seed=0, features=NAMES, preparation=preparation, task=task
     )
     fold = inputs["split"].filter(pl.col("part") == "train")
     rows = pl.read_parquet(inputs["features"]).join(fold, on="track_id", maintain_order="left")

@@ -26,7 +26,7 @@ from genreflow.features.sections import sections
 from genreflow.features.spectrum import power_spectra
 from genreflow.features.tuning import spectral_peaks
 from genreflow.features.waveform import waveform
-from genreflow.features.wavelet import level_lengths, wavelet
+from genreflow.features.wavelet import level_lengths, wavelet, wavelet_frames
 from genreflow.features.wavelet_summary import wavelet_summary
 
 SR = 22050
@@ -248,6 +248,30 @@ def test_wavelet_can_be_undone():
     np.testing.assert_allclose(pywt.waverec(parts, "sym5", mode="periodization"), y, atol=1e-5)
 
 
+@pytest.mark.parametrize(("n", "level"), [(66150, 5), (66176, 5), (66151, 5), (2049, 5), (5001, 1)])
+def test_wavelet_frames_are_the_same_coefficients_by_time(n, level):
+    y = made_signals(n)["noise"]
+    frames = wavelet_frames(y, sr=SR, level=level)
+    assert (frames.dtype, frames.shape) == (np.float32, (2**level, -(-n // 2**level)))
+    parts = [frames[0]]
+    for i, length in enumerate(level_lengths(n, level=level)[1:]):
+        along = frames[2**i : 2 ** (i + 1)].ravel(order="F")
+        assert not along[length:].any()
+        parts.append(along[:length])
+    assert np.array_equal(np.concatenate(parts), wavelet(y, sr=SR, level=level))
+
+
+def test_wavelet_frames_tell_when():
+    """A click is in the column of its time; tones are in the rows of their octaves."""
+    y = np.zeros(32 * 200, np.float32)
+    y[32 * 50 + 16] = 1
+    energy = (wavelet_frames(y, sr=SR) ** 2).sum(axis=0)
+    assert abs(energy.argmax() - 50) <= 3
+    tone = np.sin(2 * np.pi * 0.75 * SR / 2 * np.arange(6400) / SR).astype(np.float32)
+    energy = (wavelet_frames(tone, sr=SR) ** 2).sum(axis=1)
+    assert energy[16:].sum() > 0.9 * energy.sum()
+
+
 def test_wavelet_summary():
     y = chord(2)
     ours = wavelet_summary(y, sr=SR)
@@ -332,7 +356,9 @@ def test_sections_of_constant_audio_and_of_too_little():
         sections(np.zeros(999, np.float32), sr=SR, seed=0)
 
 
-@pytest.mark.parametrize("describe", [mel, mfcc, chroma, mel_image, pooled, wavelet])
+@pytest.mark.parametrize(
+    "describe", [mel, mfcc, chroma, mel_image, pooled, wavelet, wavelet_frames]
+)
 def test_audio_that_nothing_can_be_made_of(describe):
     with pytest.raises(GenreflowError, match="1024 samples long"):
         describe(np.zeros(1024, np.float32), sr=SR)

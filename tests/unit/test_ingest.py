@@ -33,9 +33,10 @@ def here(tmp_path, monkeypatch):
 def study(accept_loss=False, **datasets) -> Study:
     """A study with a run on a split of each dataset."""
     splits = {name: {"dataset": name} for name in datasets}
-    settings = {"splits": splits, "runs": {"knn": {}}, "accept_loss": accept_loss, "batch_size": 9}
+    settings = {"splits": splits, "runs": {"knn": {"features": []}}, "features": []}
     return Study(
-        settings=settings,
+        settings=settings | {"accept_loss": accept_loss, "batch_size": 9},
+        models={"knn": {}},
         datasets={
             name: check(SETTINGS | changes, schema_of("dataset"), name)
             for name, changes in datasets.items()
@@ -66,6 +67,7 @@ def test_the_state_of_a_table_is_its_only_batch(here):
     "change",
     [
         {"label": "genre", "artist": "energy"},
+        {"label": "genre", "targets": {"pace": "tempo"}},
         {"features": {"*": "min_max"}},
         {"missing": "mean"},
         {"varying": ["energy"]},

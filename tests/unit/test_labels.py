@@ -99,6 +99,58 @@ def test_given_parts_are_normalised(table):
     ]
 
 
+NUMBERS = {"columns": {"targets": {"tempo": "bpm", "energy": "nrg"}}}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "path,label,bpm,nrg\na,x,120.5,1\nb,x,,-1e-3\nc,x,.5,\n",
+        "path;label;bpm;nrg\na;x;120.5;1.\nb;x;;-0.001\nc;x;5e-1;\n",
+        "path;label;bpm;nrg\na;x;120,5;1,0\nb;x; ;-1,0e-3\nc;x;,5;\n",
+        "path\tlabel\tnrg\tbpm\na\tx\t 1 \t+120.50\nb\tx\t-0.1e-2\t\nc\tx\t\t0.5\n",
+    ],
+    ids=["comma", "semicolon", "decimal_comma", "tab"],
+)
+def test_numbers_are_read_however_they_are_written(table, content):
+    facts = table(content, **NUMBERS).facts
+    assert {track: dict(known.targets) for track, known in facts.items()} == {
+        "a": {"tempo": 120.5, "energy": 1.0},
+        "b": {"tempo": None, "energy": -0.001},
+        "c": {"tempo": 0.5, "energy": None},
+    }
+
+
+def test_a_comma_that_parts_thousands_is_no_decimal_comma(table):
+    with pytest.raises(GenreflowError, match=r"line 2: '1,200' in the column 'bpm'"):
+        table("path;label;bpm;nrg\na;x;1,200;1\nb;x;987.5;1\n", **NUMBERS)
+
+
+@pytest.mark.parametrize("cell", ["fast", "nan", "inf", "-Infinity", "1e999", "1_0", "12 bpm", "٣"])
+def test_a_cell_that_is_no_finite_number_is_named(table, cell):
+    with pytest.raises(GenreflowError) as error:
+        table(f"path,label,bpm,nrg\na,x,1,1\n\nb,x,{cell},1\n", **NUMBERS)
+    for word in ("tracks.csv, line 4", f"{cell!r} in the column 'bpm' is no number", "empty"):
+        assert word in str(error.value)
+
+
+def test_one_column_may_be_two_numbers_and_a_header_is_asked_for(table):
+    both = {"columns": {"targets": {"tempo": "bpm", "pace": "bpm"}}}
+    assert table("path,label,bpm\na,x,90\n", **both).facts["a"].targets == {
+        "tempo": 90.0,
+        "pace": 90.0,
+    }
+    with pytest.raises(GenreflowError, match=r"no column 'nrg'"):
+        table("path,label,bpm\na,x,90\n", **NUMBERS)
+
+
+def test_lines_of_one_track_must_say_the_same_number(table):
+    line = "path,label,bpm,nrg\na,x,120,1\n"
+    assert len(table(f"{line}a,x,120.0,1e0\n", **NUMBERS).facts) == 1
+    with pytest.raises(GenreflowError, match=r"line 3: a stands in line 2 too, with other values"):
+        table(f"{line}a,x,120.5,1\n", **NUMBERS)
+
+
 @pytest.mark.parametrize(
     ("content", "settings", "words"),
     [
@@ -144,6 +196,20 @@ def test_a_missing_table_is_named(tmp_path):
 def test_labels_from_a_table_need_a_table(tmp_path):
     with pytest.raises(GenreflowError, match=r"config/datasets/mine\.yaml"):
         dataset(tmp_path, labels=["table", "folder"])
+
+
+def test_numbers_need_a_table(tmp_path):
+    with pytest.raises(GenreflowError, match=r"mine\.yaml: targets are .* `table: tracks.csv`"):
+        dataset(tmp_path, **NUMBERS)
+
+
+def test_numbers_of_tracks_that_the_table_does_not_know_are_not_known(tmp_path):
+    (tmp_path / "t.csv").write_text("path,bpm,nrg\nrock/a.wav,120,\n")
+    mine = dataset(tmp_path, table="t.csv", labels=["table", "folder"], **NUMBERS)
+    columns = label_tracks(mine, read_sheet(mine), TRACKS)
+    assert list(columns)[-2:] == ["target_tempo", "target_energy"]
+    assert columns["target_tempo"] == [120.0, None, None]
+    assert columns["target_energy"] == [None, None, None]
 
 
 TRACKS = ["rock/a.wav", "x/pop/b.wav", "c.wav"]

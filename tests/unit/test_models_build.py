@@ -14,13 +14,14 @@ NETWORK = "genreflow.models.network.Network"
 
 @pytest.mark.parametrize("name", MODELS)
 def test_seed_and_threads_reach_every_estimator(name):
-    pipeline = build_estimator(shipped(name), seed=7, threads=1)
+    spec = shipped(name)
+    pipeline = build_estimator(spec, seed=7, threads=1)
     for key, value in pipeline.get_params().items():
         if key.endswith("random_state"):
             assert value == 7, key
         if key.endswith("n_jobs"):  # None is one thread to scikit-learn, and all to XGBoost
             sklearns = type(pipeline["estimator"]).__module__.startswith("sklearn.")
-            assert value == (None if sklearns else 1), key
+            assert value == (None if sklearns else spec["parameters"].get("n_jobs", 1)), key
     assert list(pipeline.named_steps) in (["scaler", "estimator"], ["estimator"])
 
 
@@ -80,7 +81,7 @@ def test_a_column_that_is_not_there_is_named():
 
 @pytest.mark.parametrize("name", MODELS)
 def test_every_model_takes_several_labels(name):
-    pipeline = build_estimator(shipped(name), seed=7, multi_label=True)
+    pipeline = build_estimator(shipped(name), seed=7, task="multi_label")
     own = pipeline.get_params()[estimator_path(pipeline)]
     assert type(own).__name__ == shipped(name)["estimator"].rpartition(".")[2]
     assert getattr(own, "random_state", 7) == 7

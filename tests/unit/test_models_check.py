@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 import pytest
-from training_fixtures import LOGISTIC, MODELS, model, shipped
+from training_fixtures import ALL_MODELS, LOGISTIC, model, shipped
 
 from genreflow.config import SHIPPED
 from genreflow.errors import GenreflowError
@@ -26,7 +26,7 @@ def test_parameters_read_from_source_are_those_of_all_estimators():
             assert of_source == set(estimator._get_param_names()), name
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", ALL_MODELS)
 def test_shipped_models_pass(name):
     check_model(f"config/models/{name}.yaml", shipped(name))
 

@@ -9,10 +9,14 @@ import numpy as np
 import pytest
 import skops.io
 import torch
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
 from training_fixtures import LOGISTIC, MODELS, TREE, model, points, shipped
 
 from genreflow.errors import GenreflowError
+from genreflow.features.inputs import Inputs
 from genreflow.models.files import TRUSTED, load_model, save_model
+from genreflow.models.flat import FlatScaler
 from genreflow.training.fit import fit_model
 
 CLASSES = ["blues", "jazz", "räk \U0001f600"]
@@ -162,6 +166,10 @@ def test_every_trusted_type_is_needed(tmp_path):
         folder = tmp_path / str(number)
         save_model(fitted_to_several(*parameter.values)[0], [*CLASSES, "all"], folder)
         found.update(skops.io.get_untrusted_types(file=folder / "pipeline.skops"))
+    arrays = Inputs({"mel": [np.full((2, 5), float(i)) for i in range(6)]})
+    flat = make_pipeline(FlatScaler(at_least=1), LogisticRegression()).fit(arrays, [0, 1, 2] * 2)
+    save_model(flat, CLASSES, tmp_path / "flat")
+    found.update(skops.io.get_untrusted_types(file=tmp_path / "flat" / "pipeline.skops"))
     assert found == set(TRUSTED)
 
 

@@ -8,6 +8,7 @@ import yaml
 from genreflow.config import read_study
 from genreflow.errors import GenreflowError
 from genreflow.evaluation.names import OVERALL
+from genreflow.protocol import UNLABELLED
 from genreflow.schema import schema_of
 
 TABLE = {
@@ -31,6 +32,18 @@ STUDY = {
 }
 
 
+# A dataset with two numbers, and a split of each method that takes them.
+NUMBERED = TABLE | {
+    "columns": {"label": "genre", "targets": {"tempo": "bpm", "energy": "nrg"}},
+    "features": {"loudness": "number"},
+}
+REGRESSION = {
+    "task": "regression",
+    "splits": {method: {"method": method} for method in UNLABELLED if method != "given"},
+    "clusterings": {},
+}
+
+
 @pytest.fixture
 def folder(tmp_path):
     """A working directory with the dataset and a map."""
@@ -51,6 +64,98 @@ def read(folder, **paths):
             node = node.setdefault(parent, {})
         node[last] = value
     return read_study(study, source="mine.yaml", folder=folder)
+
+
+def read_numbers(folder, **paths):
+    """The study with splits of numbers, with values set at dotted paths."""
+    text = yaml.safe_dump(NUMBERED, sort_keys=False)
+    (folder / "config/datasets/numbers.yaml").write_text(text)
+    return read(folder, **(copy.deepcopy(REGRESSION) | {"dataset": "numbers"} | paths))
+
+
+def test_every_split_of_numbers_knows_which_they_are(folder):
+    study = read_numbers(folder, splits__kfold__targets=["energy"])
+    splits = study.settings["splits"]
+    assert splits.pop("kfold")["targets"] == ["energy"]
+    for split in splits.values():
+        assert split["targets"] == ["tempo", "energy"], "all, in the order of the dataset"
+        assert split["task"] == "regression"
+        assert not {"choose", "several", "conflicts", "sample"} & split.keys()
+
+
+def test_splits_of_labels_know_nothing_of_numbers(folder):
+    splits = read_numbers(folder, splits__labels={"method": "kfold", "task": "single_label"})
+    assert splits.settings["splits"]["labels"] == {
+        **{"method": "kfold", "dataset": "numbers", "task": "single_label", "seed": 0},
+        **{"several": "exclude", "conflicts": "exclude"},
+        **{"folds": 5, "validation": 0.0, "repeats": 1},
+    }
+
+
+def test_limits_shorten_splits_of_numbers(folder):
+    splits = read_numbers(folder, limits={"folds": 2}).settings["splits"]
+    assert splits["kfold"]["folds"] == splits["group_kfold"]["folds"] == 2
+
+
+def test_a_run_may_predict_some_of_the_numbers_of_its_splits(folder):
+    runs = read_numbers(
+        folder,
+        splits__fixed__targets=["energy"],
+        runs__forest__targets=["tempo"],
+        runs__forest__splits=["kfold", "group"],
+    ).settings["runs"]
+    assert runs["forest"]["targets"] == ["tempo"]
+
+
+LABELS = {"method": "published", "task": "single_label"}
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (
+            {"splits__x": {"method": "stratified_kfold"}},
+            ["splits.x", "'stratified_kfold'", "shares of labels", "kfold, group_kfold"],
+        ),
+        ({"splits__x": {"method": "stratified"}}, ["splits.x", "shares of labels"]),
+        ({"splits__published__stratify": True}, ["splits.published", "'stratify'", "take it out"]),
+        ({"splits__kfold__choose": ["a", "b"]}, ["splits.kfold", "'choose'", "labels do not"]),
+        ({"splits__kfold__sample": 9}, ["splits.kfold", "'sample'"]),
+        ({"splits__kfold__several": "rarest"}, ["splits.kfold", "'several'"]),
+        ({"splits__kfold__conflicts": "keep"}, ["splits.kfold", "'conflicts'"]),
+        ({"splits__kfold__group": "artist"}, ["splits.kfold", "'group'", "folds, validation"]),
+        ({"splits__kfold__targets": ["tempi"]}, ["splits.kfold.targets", "mean 'tempo'"]),
+        ({"splits__kfold__targets": []}, ["splits.kfold.targets"]),
+        ({"splits__kfold__dataset": "songs"}, ["splits.kfold", "datasets/songs.yaml names none"]),
+        ({"splits__x": LABELS | {"targets": ["tempo"]}}, ["splits.x", "'targets'", "labels"]),
+        (
+            {"splits__x": {"method": "kfold", "task": "multi_label", "targets": ["tempo"]}},
+            ["splits.x", "'targets'", "several labels"],
+        ),
+        ({"runs__forest__targets": ["loudness"]}, ["runs.forest.targets", "'loudness'"]),
+        (
+            {"runs__forest__targets": ["tempo"], "splits__fixed__targets": ["energy"]},
+            ["runs.forest.targets", "split 'fixed'"],
+        ),
+        (
+            {"runs__forest__targets": ["tempo"], "splits__x": LABELS},
+            ["runs.forest.targets", "labels are predicted on the split 'x'", "run's splits"],
+        ),
+        (
+            {
+                "clusterings": {"kmeans": {"algorithm": "kmeans", "clusters": 2}},
+                "splits__x": {"method": "clusters", "of": "kfold", "clustering": "kmeans"},
+            },
+            ["splits.x.of", "'kfold' is a split of numbers"],
+        ),
+    ],
+    ids=str,
+)
+def test_what_does_not_go_with_numbers_is_told(folder, change, words):
+    with pytest.raises(GenreflowError) as error:
+        read_numbers(folder, **change)
+    for word in ["mine.yaml", *words]:
+        assert word in str(error.value)
 
 
 def test_every_split_knows_its_dataset_and_its_task(folder):

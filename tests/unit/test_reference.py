@@ -11,7 +11,7 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "config" / "README.md"
-SCHEMAS = ["study", "dataset", "features", "model", "map"]
+SCHEMAS = ["study", "dataset", "features", "model", "weights", "map"]
 
 
 def rows(schema, prefix=""):

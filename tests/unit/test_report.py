@@ -23,7 +23,7 @@ from genreflow.report.material import Material, read_material
 from genreflow.report.origin import provenance
 from genreflow.report.page import inline_json, render
 from genreflow.report.published import published
-from genreflow.report.scores import leaderboards
+from genreflow.report.scores import leaderboards, waiting
 
 
 @pytest.fixture(scope="module")
@@ -261,9 +261,13 @@ def test_runs_skipped_for_one_reason_are_one_row(material):
     skipped = material.runs.with_columns(
         status=pl.lit("skipped"), reason=pl.lit("put the audio at data/mine")
     )
-    board = leaderboards(Material(**{**vars_of(material), "runs": skipped}))[0]
-    assert [row["reason"] for row in board["skipped"]] == ["put the audio at data/mine"]
-    assert "forest" in board["skipped"][0]["runs"] and board["rows"] == []
+    none_done = Material(**{**vars_of(material), "runs": skipped})
+    board = leaderboards(none_done)[0]
+    assert "forest" in board["skipped"] and board["rows"] == []
+    (row,) = waiting(none_done)
+    assert row["reason"] == "put the audio at data/mine"
+    assert [each["run"] for each in row["runs"]] == sorted(set(skipped["run"]))
+    assert all(each["splits"] == [] for each in row["runs"])
 
 
 def test_titles_of_models_and_datasets_and_citations(made, material):

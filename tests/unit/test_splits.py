@@ -23,6 +23,8 @@ ALL_METHODS = [
     {"method": "stratified_kfold", "folds": 3, "validation": 0.2, "repeats": 2},
     {"method": "group", "test": 0.3, "validation": 0.2, "repeats": 2, "seed": 1},
     {"method": "stratified_group_kfold", "folds": 3, "validation": 0.2, "repeats": 2},
+    {"method": "kfold", "folds": 3, "validation": 0.2, "repeats": 2},
+    {"method": "group_kfold", "folds": 3, "validation": 0.2, "repeats": 2, "seed": 1},
     {"method": "given", "list": "mine"},
     {"method": "published", "test": 0.3, "stratify": True},
 ]
@@ -138,6 +140,8 @@ def test_a_dataset_key_is_passed_over():
         ({"method": "stratified_kfold", "folds": 4}, "at least 4 tracks"),
         ({"method": "group"}, "at least 2 artists"),
         ({"method": "stratified_group_kfold", "validation": 0.1}, "at least 3 artists"),
+        ({"method": "kfold"}, "at least 2 recordings"),
+        ({"method": "group_kfold", "validation": 0.1}, "at least 3 artists"),
         ({"method": "fixed"}, "at least 2 artists"),
         ({"method": "fixed", "group": "track"}, "at least 2 recordings"),
         ({"method": "published", "stratify": True}, "at least 2 tracks"),

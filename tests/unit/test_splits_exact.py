@@ -6,7 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.model_selection import (
+    GroupKFold,
     GroupShuffleSplit,
+    KFold,
+    ShuffleSplit,
     StratifiedGroupKFold,
     StratifiedKFold,
     StratifiedShuffleSplit,
@@ -164,6 +167,41 @@ def test_stratified_group_kfold_is_scikit_learns(distinct, gtzan):
             )
 
 
+def test_kfold_is_scikit_learns(distinct, gtzan):
+    config = {"method": "kfold", "folds": 5, "repeats": 2, "seed": 3}
+    split = make_split(gtzan, config, min_seconds=1.0)
+    validated = make_split(gtzan, config | {"validation": 0.2}, min_seconds=1.0)
+    for repeat in range(2):
+        oracle = KFold(5, shuffle=True, random_state=3 + repeat)
+        for fold, (train, test) in enumerate(oracle.split(distinct)):
+            assert tracks_in(split, "test", repeat, fold) == picked(distinct, test)
+            assert tracks_in(split, "train", repeat, fold) == picked(distinct, train)
+            size = -(-len(distinct) // 5)
+            inner = ShuffleSplit(1, test_size=size, random_state=3 + repeat)
+            inside = next(inner.split(train))[1]
+            assert tracks_in(validated, "test", repeat, fold) == picked(distinct, test)
+            assert tracks_in(validated, "validation", repeat, fold) == picked(
+                distinct, train[inside]
+            )
+
+
+def test_group_kfold_is_scikit_learns(distinct, gtzan):
+    config = {"method": "group_kfold", "folds": 5, "repeats": 2, "seed": 1}
+    split = make_split(gtzan, config, min_seconds=1.0)
+    validated = make_split(gtzan, config | {"validation": 0.2}, min_seconds=1.0)
+    groups = groups_of(distinct)
+    for repeat in range(2):
+        oracle = GroupKFold(5, shuffle=True, random_state=1 + repeat)
+        for fold, (train, test) in enumerate(oracle.split(groups, groups=groups)):
+            assert tracks_in(split, "test", repeat, fold) == picked(distinct, test)
+            size = -(-len(set(groups)) // 5)
+            inner = GroupShuffleSplit(1, test_size=size, random_state=1 + repeat)
+            inside = next(inner.split(train, groups=groups[train]))[1]
+            assert tracks_in(validated, "validation", repeat, fold) == picked(
+                distinct, train[inside]
+            )
+
+
 def test_the_fault_filtered_list_is_taken_as_it_is(gtzan):
     """Sturm's list names one of each two copies, and not always the first."""
     split = make_split(gtzan, {"method": "given", "list": "fault_filtered"}, min_seconds=1.0)
@@ -232,7 +270,9 @@ METHODS = st.one_of(
     ),
     st.fixed_dictionaries(
         {
-            "method": st.sampled_from(["stratified_kfold", "stratified_group_kfold"]),
+            "method": st.sampled_from(
+                ["stratified_kfold", "stratified_group_kfold", "kfold", "group_kfold"]
+            ),
             "folds": st.integers(2, 5),
             "validation": st.sampled_from([0.0, 0.2, 0.3]),
             "repeats": st.integers(1, 2),

@@ -28,11 +28,12 @@ _LISTED = {
 
 
 def snapshot_of(rows: list[dict]) -> pl.DataFrame:
-    given = {key: pl.String for row in rows for key in row if key.startswith("given_")}
+    kinds = {"given": pl.String, "target": pl.Float64}
+    keys = [key for row in rows for key in row]
+    more = {key: kinds[start] for key in keys if (start := key.split("_")[0]) in kinds}
     rows = [{"batch": "b1", "size": 1, "mtime_ns": 1, **row} for row in rows]
-    return pl.DataFrame(
-        [{k: row.get(k) for k in (_LISTED | given)} for row in rows], schema=_LISTED | given
-    )
+    schema = _LISTED | more
+    return pl.DataFrame([{k: row.get(k) for k in schema} for row in rows], schema=schema)
 
 
 def decoded_of(rows: list[dict]) -> pl.DataFrame:
@@ -200,6 +201,22 @@ def test_columns_and_types():
     ]
     assert table.schema["labels"] == table.schema["all_labels"] == pl.List(pl.String)
     assert {table.schema[c] for c in ("duplicate_of", "conflict", "given_a")} == {pl.String}
+
+
+def test_numbers_stand_after_the_given_lists_and_each_copy_keeps_its_own():
+    numbers = {"target_tempo": None, "target_energy": 0.5}
+    rows = [
+        {"track_id": "a", "digest": "x", "given_mine": "test", **numbers, "target_tempo": 120.25},
+        {"track_id": "b", "digest": "x", "given_mine": "test", **numbers},
+    ]
+    table = table_of(rows)
+    start = table.columns.index("title")
+    assert table.columns[start + 1 : start + 5] == [
+        *("given_mine", "target_energy", "target_tempo", "status")
+    ]
+    assert table.schema["target_tempo"] == table.schema["target_energy"] == pl.Float64
+    assert by_id(table, "target_tempo") == {"a": 120.25, "b": None}
+    assert by_id(table, "duplicate_of") == {"a": None, "b": "a"}
 
 
 def test_the_known_copies_in_gtzan(shared_data):

@@ -359,18 +359,20 @@ def test_what_is_never_trained_on_is_not_in_the_digest_and_copies_are(tmp_path):
             feature0=pl.when(chosen).then(1e6).otherwise("feature0")
         )
 
+    def table_with(copies=None):
+        return read_table(tracks, split, {"summary": inputs["features"]}, copies)
+
     def digest(change=None, name="noise20"):
         paths = write_variant(tmp_path, inputs, name, change=change)
-        return read_table(tracks, split, inputs["features"], {name: paths}).digest(targets)
+        return table_with({name: {"summary": paths}}).digest(targets)
 
     assert len(trained) < 90
     whole = digest()
     known = pl.col("track_id").is_in(trained)
     assert digest(spoil(~known)) == whole
     assert digest(spoil(known)) != whole
-    assert read_table(tracks, split, inputs["features"]).digest(targets) != whole
-    paths = write_variant(tmp_path, inputs, "noise20")
-    table = read_table(tracks, split, inputs["features"], {"noise20": paths})
+    assert table_with().digest(targets) != whole
+    table = table_with({"noise20": {"summary": write_variant(tmp_path, inputs, "noise20")}})
     segments = dataclasses.replace(table, copied=np.zeros_like(table.copied))
     # A search would score on these.
     assert table.digest(targets) == whole != segments.digest(targets)

@@ -7,16 +7,21 @@ from unittest.mock import patch
 import numpy as np
 import polars as pl
 import pytest
+from array_fixtures import array_inputs
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.metrics import r2_score
 from training_fixtures import (
     LOGISTIC,
+    UNITS,
     cut,
     label_sets,
     model,
+    numbers,
     points,
     run,
     several,
+    with_values,
     write_run_inputs,
     write_variant,
 )
@@ -25,6 +30,7 @@ from genreflow.errors import GenreflowError
 from genreflow.models.checkpoint import Checkpoint
 from genreflow.models.files import load_model
 from genreflow.models.network import Network
+from genreflow.models.network_regressor import NetworkRegressor
 from genreflow.models.predict import predict_probabilities
 from genreflow.training.fit import fit_model
 from genreflow.training.inner import keep_back
@@ -43,14 +49,14 @@ def network(**parameters) -> dict:
 class Looking:
     """Keeps what a network is fitted on, and told."""
 
-    def __init__(self, monkeypatch):
-        self.seen, fit = [], Network.fit
+    def __init__(self, monkeypatch, kind=Network):
+        self.seen, fit = [], kind.fit
 
         def look(network, x, y, *, validation=None, checkpoint=None):
             self.seen.append((x, y, validation))
             return fit(network, x, y, validation=validation, checkpoint=checkpoint)
 
-        monkeypatch.setattr(Network, "fit", look)
+        monkeypatch.setattr(kind, "fit", look)
 
 
 @pytest.fixture
@@ -236,8 +242,10 @@ def train_history_schema() -> dict:
         "part": pl.String,
         "loss": pl.Float64,
         "accuracy": pl.Float64,
+        "r2": pl.Float64,
         "learning_rate": pl.Float64,
         "seconds": pl.Float64,
+        "seconds_loading": pl.Float64,
     }
 
 
@@ -285,3 +293,57 @@ def test_values_that_a_network_cannot_use_are_explained():
     x, y, groups = points()
     with pytest.raises(GenreflowError, match=r"run a.*epochs"):
         fit_model(network(epochs=0), x, y, groups, seed=0, where="run a")
+
+
+def regressor(**parameters) -> dict:
+    estimator = "genreflow.models.network_regressor.NetworkRegressor"
+    return network(**{"epochs": 60, "batch_size": 8} | parameters) | {"estimator": estimator}
+
+
+@pytest.mark.parametrize("targets", [["tempo"], None])
+def test_a_network_tells_numbers(tmp_path, looking, targets):
+    inputs = write_run_inputs(tmp_path / "in", change=with_values)
+    found = run(tmp_path / "out", inputs, regressor(), task="regression", targets=targets)
+    history = pl.read_parquet(tmp_path / "out/history.parquet")
+    assert history.schema == train_history_schema() and history["accuracy"].is_null().all()
+    last = history.filter(pl.col("part") == "validation", pl.col("epoch") == 60).sort("fold")
+    validation = found.filter(pl.col("part") == "validation")
+    for fold in (0, 1):
+        scores = [
+            r2_score(rows["truth"], rows["score"])
+            for rows in validation.filter(pl.col("fold") == fold).partition_by("target")
+        ]
+        assert len(scores) == len(targets or UNITS) and min(scores) > 0.3
+        np.testing.assert_allclose(last["r2"][fold], np.mean(scores), rtol=1e-4)
+
+
+def test_what_a_network_that_tells_numbers_stops_by_is_kept_back_by_artists(monkeypatch):
+    x, y, groups = numbers(n=300)
+    x[:, 5] = np.arange(300)
+    looking = Looking(monkeypatch, NetworkRegressor)
+    fit_model(regressor(patience=2) | {"scaler": None}, x, y, groups, seed=0)
+    ((seen, _, (held, _)),) = looking.seen
+    known, held = (set(groups[rows[:, 5].astype(int)]) for rows in (seen, held))
+    assert not known & held and known | held == set(groups)
+
+
+@pytest.mark.parametrize("killed_at", [2, 5])
+def test_a_killed_training_on_arrays_goes_on_to_the_same_bits(tmp_path, killed_at):
+    inputs = array_inputs(tmp_path / "in", names=["mel"], variants=["shift5s"])
+    parameters = {"module": "genreflow.models.cnn.crnn", "batch_size": 16, "epochs": 4}
+    small = {"channels": [4], "units": 4}
+    spec = network(**parameters, module_parameters=small) | {"scaler": None, "takes": "arrays"}
+    whole = run(tmp_path / "whole", inputs, spec)
+    written, write = [], Checkpoint.write
+
+    def die(checkpoint, state):
+        write(checkpoint, state)
+        written.append(checkpoint)
+        if len(written) == killed_at:
+            raise KeyboardInterrupt
+
+    with patch.object(Checkpoint, "write", die), pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "killed", inputs, spec)
+    with patch.object(Checkpoint, "write", lambda *_: written.append(_)):
+        assert run(tmp_path / "killed", inputs, spec).equals(whole)
+    assert len(written) == 2 * 4

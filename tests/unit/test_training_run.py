@@ -37,7 +37,7 @@ def probe(folder):
 
 def table_of(inputs):
     tracks, split = pl.read_parquet(inputs["tracks"]), pl.read_parquet(inputs["split"])
-    return read_table(tracks, split, inputs["features"])
+    return read_table(tracks, split, {"summary": inputs["features"]})
 
 
 def targets_of(inputs):
@@ -343,7 +343,7 @@ def test_errors(tmp_path):
         ({"change": one_label}, {}, "at least 2 labels are needed"),
         ({"change": fewer_tracks}, {}, "names 10 tracks that the tracks table does not know"),
         ({"reasons": nothing}, {}, "none of the split's 90 tracks has features.*broken"),
-        ({}, {"task": "regression"}, "'regression' is not one of the tasks"),
+        ({}, {"task": "regresion"}, "'regresion' is not one of the tasks"),
     ]
     for number, (changed, arguments, message) in enumerate(cases):
         inputs = write_run_inputs(tmp_path / str(number), **changed)

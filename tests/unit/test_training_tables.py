@@ -22,7 +22,7 @@ def test_missing_values_are_replaced_by_what_training_knows(tmp_path):
     preparation = {"missing": "median", "min_max": ["feature2"]}
     run(tmp_path / "out", inputs, shipped("random_forest"), preparation=preparation)
     split = pl.read_parquet(inputs["split"])
-    table = read_table(pl.read_parquet(inputs["tracks"]), split, inputs["features"])
+    table = read_table(pl.read_parquet(inputs["tracks"]), split, {"summary": inputs["features"]})
     for fold in (0, 1):
         own = split.filter(pl.col("fold") == fold, pl.col("part") == "train")
         x = table.X[table.rows(own["track_id"].to_list())]

@@ -1,5 +1,6 @@
 """What the tests of models and training share: the shipped models, made tracks, a whole run."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +10,21 @@ from genreflow.schema import SHIPPED, check, read_yaml
 from genreflow.training.train import train_run
 
 SCHEMA = read_yaml(SHIPPED / "workflow/schemas/model.schema.yaml")
-MODELS = sorted(path.stem for path in (SHIPPED / "config/models").glob("*.yaml"))
+ALL_MODELS = {
+    path.stem: check(read_yaml(path), SCHEMA, path.name)
+    for path in sorted((SHIPPED / "config/models").glob("*.yaml"))
+}
+OF_VECTORS = [name for name, spec in ALL_MODELS.items() if spec["takes"] == "vectors"]
+REGRESSORS = [
+    name for name in OF_VECTORS if re.search("Regressor|Ridge", ALL_MODELS[name]["estimator"])
+]
+# Those that give vectors labels.
+MODELS = [name for name in OF_VECTORS if name not in REGRESSORS]
 LOGISTIC = "sklearn.linear_model.LogisticRegression"
 TREE = "sklearn.tree.DecisionTreeClassifier"
+
+# Middle and spread of the numbers that regressions tell.
+UNITS = {"tempo": (120, 15), "energy": (0.5, 0.1)}
 
 
 def shipped(name: str) -> dict:
@@ -23,6 +36,11 @@ def shipped(name: str) -> dict:
         made["search"]["space"]["n_estimators"] = [5, 20]
     if "epochs" in made["parameters"]:
         made["parameters"]["epochs"] = 20
+    if "n_jobs" in made["parameters"]:
+        made["parameters"]["n_jobs"] = 1
+    if "units" in made["parameters"].get("module_parameters", {}):
+        made["parameters"]["learning_rate"] = 0.01
+        made["parameters"]["module_parameters"] |= {"units": 16, "layers": [16]}
     return made
 
 
@@ -50,6 +68,23 @@ def label_sets(n: int = 90, features: int = 6, labels: int = 3, seed: int = 0):
     y = (x[:, -labels:] > 0.6).astype(int)
     y[np.arange(n), first] = 1
     return x, y, groups
+
+
+def numbers(n: int = 90, seed: int = 0):
+    """x, y of two numbers in their units, and groups."""
+    x, _, groups = points(n, seed=seed)
+    rng = np.random.default_rng([seed, 1])
+    told = x[:, [0, 1]] + rng.normal(0, 0.3, size=(n, 2))
+    middle, spread = np.array(list(UNITS.values())).T
+    return x, middle + spread * told, groups
+
+
+def with_values(split: pl.DataFrame, **frames) -> dict:
+    """The two numbers of each track, as a `change` of the inputs."""
+    values = pl.Series("values", numbers()[1].tolist())
+    number = pl.col("track_id").str.head(3).cast(pl.Int32)
+    split = split.with_columns(labels=pl.lit(list(UNITS)))
+    return {"split": split.with_columns(values=values.gather(split.select(number).to_series()))}
 
 
 def several(split: pl.DataFrame, **_) -> dict:
@@ -153,15 +188,28 @@ def write_variant(
     return paths[::-1] if shuffle is not None else paths
 
 
+def by_set(inputs: dict) -> dict:
+    """Inputs of a run whose tables are told by feature set, ``summary`` where they were not."""
+
+    def told(tables):
+        return tables if isinstance(tables, dict) else {"summary": tables}
+
+    copies = {name: told(tables) for name, tables in inputs.get("copies", {}).items()}
+    named = {k: told(inputs[k]) for k in ("features", "test_features") if k in inputs}
+    return inputs | {"copies": copies} | named
+
+
 def run(folder: Path, inputs: dict, spec: dict, *, task="single_label", **given) -> pl.DataFrame:
-    """Train, and return the predictions; model, history and run.json stand in the folder."""
+    """Train, and return the predictions; model, history and run.json stand in the folder.
+
+    Tables of features that are not told by set are those of ``summary``.
+    """
     provenance = {
         "study": "demo",
         "dataset": "mine",
         "split": "random",
         "split_method": "stratified",
         "snapshot": "5ca1ab1e",
-        "features": "summary",
         "feature_code": {"summary": "9f9f"},
         "task": task,
         "test_variant": "noise20" if "test_features" in inputs | given else None,
@@ -178,5 +226,5 @@ def run(folder: Path, inputs: dict, spec: dict, *, task="single_label", **given)
         "record": folder / "run.json",
         "checkpoints": folder / "checkpoints",
     }
-    train_run(**(inputs | arguments | given))
+    train_run(**by_set(arguments | inputs | given))
     return pl.read_parquet(folder / "predictions.parquet")

@@ -11,6 +11,7 @@ from genreflow.config import read_study
 from genreflow.errors import GenreflowError
 from genreflow.project import Project
 from genreflow.schema import read_yaml
+from genreflow.weights import file_of
 
 # A default beside a --configfile would mix two studies.
 if not workflow.configfiles and "study" not in config:
@@ -56,6 +57,8 @@ TABLES = [
     "confusion",
     "label_confusion",
     "guesses",
+    "values",
+    "differences",
     "published",
     "runs",
     "closeness",
@@ -210,14 +213,21 @@ def feature_tables(wildcards):
         table
         for dataset in DONE_DATASETS
         for features, variant in STUDY.described_as(dataset)
+        if not PROJECT.lacks_weights(features)
         for table in tables_of(dataset, features, variant)
     ]
+
+
+def feature_weights(wildcards):
+    """The file of the pretrained weights of a feature set, where it has any."""
+    weights = STUDY.features[wildcards.set].get("weights")
+    return [str(file_of(weights["path"]))] if weights else []
 
 
 def seconds_needed():
     """Length of the shortest track that all runs of the study can use."""
     runs = STUDY.settings["runs"].values()
-    sets = [STUDY.features[run["features"]] for run in runs]
+    sets = [STUDY.features[name] for run in runs for name in run["features"]]
     return max(max(spec["min_seconds"], spec.get("segment_seconds", 0)) for spec in sets)
 
 
@@ -259,10 +269,35 @@ def split_settings(wildcards):
 
 
 def run_tables(wildcards, *variants):
-    """Feature tables of variants of the tracks of a run."""
+    """Feature tables of variants of the tracks of a run, of each variant set by set."""
     dataset = STUDY.dataset_of(wildcards.split)
-    features = STUDY.settings["runs"][wildcards.run]["features"]
-    return [path for variant in variants for path in tables_of(dataset, features, variant)]
+    return [
+        path
+        for variant in variants
+        for features in run_sets(wildcards)
+        for path in tables_of(dataset, features, variant)
+    ]
+
+
+def run_sets(wildcards):
+    """Names of the feature sets of a run."""
+    return STUDY.settings["runs"][wildcards.run]["features"]
+
+
+def run_targets(wildcards):
+    """The numbers that a run predicts, where it is not all of its split."""
+    return STUDY.settings["runs"][wildcards.run].get("targets")
+
+
+def run_weights(wildcards):
+    """The file of the pretrained weights that a run's model begins with, where it does."""
+    weights = STUDY.models[wildcards.run].get("weights")
+    return [str(file_of(weights["path"]))] if weights else []
+
+
+def run_threads(wildcards):
+    """Threads that a run's model takes: those of its file, whatever the number of cores."""
+    return STUDY.models[wildcards.run]["parameters"].get("n_jobs", 1)
 
 
 def run_features(wildcards):
@@ -313,12 +348,13 @@ def run_provenance(wildcards):
     """What run.json says of a run beyond what the training itself knows."""
     dataset = STUDY.dataset_of(wildcards.split)
     run = STUDY.settings["runs"][wildcards.run]
-    features = run["features"]
-    if STUDY.table_set(dataset):
-        made_by = {features: code("ingest")}
-    else:
+    made_by = {}
+    for features in run["features"]:
+        if STUDY.table_set(dataset):
+            made_by[features] = code("ingest")
+            continue
         function = STUDY.features[features]["function"]
-        made_by = {features: code("extract", function).split()[0]}
+        made_by[features] = code("extract", function).split()[0]
         if run["variants"] or "test_variant" in run:
             made_by[f"{features} of variants"] = code("augment", function).split()[0]
     return {
@@ -328,7 +364,7 @@ def run_provenance(wildcards):
         "split_method": SPLITS[wildcards.split]["method"],
         "task": SPLITS[wildcards.split]["task"],
         "snapshot": snapshot_of(dataset),
-        "features": features,
+        "features": run["features"],
         "feature_code": made_by,
         "test_variant": run.get("test_variant"),
     }
@@ -347,7 +383,8 @@ def runs_to_evaluate():
             "run": run,
             "split": split,
             "model": STUDY.settings["runs"][run]["model"],
-            "features": STUDY.settings["runs"][run]["features"],
+            "features": " + ".join(STUDY.settings["runs"][run]["features"]),
+            "targets": STUDY.settings["runs"][run].get("targets"),
             "variants": STUDY.settings["runs"][run]["variants"],
             "test_variant": STUDY.settings["runs"][run].get("test_variant"),
             "kind": kind_of(split),

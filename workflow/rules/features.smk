@@ -12,6 +12,7 @@ rule extract:
         decoded=f"{DATASET}/decoded/{{batch}}.parquet",
         pcm=feature_pcm,
         index=feature_index,
+        weights=feature_weights,
     output:
         table=f"{DATASET}/features/{{set}}/original/{{batch}}.parquet",
         arrays=f"{DATASET}/features/{{set}}/original/{{batch}}.npy",
@@ -36,6 +37,7 @@ rule augment:
         decoded=f"{DATASET}/decoded/{{batch}}.parquet",
         pcm=feature_pcm,
         index=feature_index,
+        weights=feature_weights,
     output:
         table=f"{DATASET}/features/{{set}}/{{variant}}/{{batch}}.parquet",
         arrays=f"{DATASET}/features/{{set}}/{{variant}}/{{batch}}.npy",

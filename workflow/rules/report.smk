@@ -66,6 +66,8 @@ rule report:
         confusion=f"{RESULTS}/tables/confusion.parquet",
         label_confusion=f"{RESULTS}/tables/label_confusion.parquet",
         guesses=f"{RESULTS}/tables/guesses.parquet",
+        values=f"{RESULTS}/tables/values.parquet",
+        differences=f"{RESULTS}/tables/differences.parquet",
         published=f"{RESULTS}/tables/published.parquet",
         runs=f"{RESULTS}/tables/runs.parquet",
         closeness=f"{RESULTS}/tables/closeness.parquet",

@@ -5,6 +5,7 @@ rule train:
         features=run_features,
         copies=run_copies,
         test_features=run_test_features,
+        weights=run_weights,
     output:
         predictions=f"{RUN}/predictions.parquet",
         model=directory(f"{RUN}/model"),
@@ -14,9 +15,13 @@ rule train:
         f"logs/train/{STUDY.name}/{{run}}/{{split}}.log",
     conda:
         "../../envs/genreflow.yaml"
+    # What is asked of the machine: the training itself takes the number of its model's file.
+    threads: run_threads
     params:
         code=run_code_of("train"),
         model=run_model,
+        sets=run_sets,
+        targets=run_targets,
         provenance=run_provenance,
         preparation=run_preparation,
         thresholds=run_thresholds,

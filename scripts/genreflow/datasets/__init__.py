@@ -24,7 +24,8 @@ class Dataset:
     table : str or None
         a CSV or TSV relative to `root`
     columns : mapping
-        names of the table's columns: path, label, artist, title, and given (list to column)
+        names of the table's columns: path, label, artist, title, given (list to column) and
+        targets (name of a number to column)
     separator : str or None
         what stands between several labels in one cell
     lists : str or None
@@ -71,7 +72,7 @@ class Dataset:
         Raises
         ------
         GenreflowError
-            where labels shall come from a table and none is named
+            where labels or targets shall come from a table and none is named
         """
         labels = mapping.get("labels", "folder")
         dataset = cls(
@@ -86,9 +87,11 @@ class Dataset:
             make=mapping.get("make"),
             lists_folder=lists_folder,
         )
-        if "table" in dataset.labels and dataset.table is None:
+        wanted = {"labels": "table" in dataset.labels, "targets": bool(dataset.targets)}
+        if dataset.table is None and any(wanted.values()):
+            found = " and ".join(name for name, is_wanted in wanted.items() if is_wanted)
             raise GenreflowError(
-                f"{dataset.file}: labels are to come from a table, and none is named; "
+                f"{dataset.file}: {found} are to come from a table, and none is named; "
                 "add a line such as `table: tracks.csv`"
             )
         return dataset
@@ -97,6 +100,11 @@ class Dataset:
     def file(self) -> str:
         """The dataset's file, for messages."""
         return f"config/datasets/{self.name}.yaml"
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """Names of the numbers that the table states of each track."""
+        return tuple(self.columns.get("targets", {}))
 
     @property
     def table_path(self) -> Path | None:

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 
 DELIMITERS = (",", "\t", ";")
 
+# A number as it is written with a comma, and one that has the point itself.
+DECIMAL_COMMA = r"^([+-]?\d*),(\d+(?:[eE][+-]?\d+)?)$"
+DECIMAL_POINT = r"^[-+]?\d*\.\d"
+
 # The control character that separates units.
 BETWEEN = "\x1f"
 

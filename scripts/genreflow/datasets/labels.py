@@ -1,4 +1,4 @@
-"""What is known about tracks before they are heard: labels, artists, titles, given splits.
+"""What is known about tracks before they are heard: labels, artists, given splits, numbers.
 
 A label is the name of the folder that holds the file, or stands in the user's table, or in the
 file's own tags (which are read when it is decoded, and so are unknown here). The dataset says
@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from genreflow.datasets import Dataset
 from genreflow.datasets.cells import read_lines
 from genreflow.datasets.names import encode_path
+from genreflow.datasets.targets import read_numbers
 from genreflow.errors import GenreflowError, closest
 
 PARTS = {
@@ -41,6 +42,7 @@ class Facts(NamedTuple):
     artist: str | None = None
     title: str | None = None
     given: Mapping[str, str | None] = {}
+    targets: Mapping[str, float | None] = {}
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,7 @@ def read_sheet(dataset: Dataset) -> Sheet:
 
 
 def label_tracks(dataset: Dataset, sheet: Sheet, tracks: Sequence[str]) -> dict[str, list]:
-    """Labels, artist, title and given parts of tracks.
+    """Labels, artist, title, given parts and numbers of tracks.
 
     Parameters
     ----------
@@ -111,9 +113,9 @@ def label_tracks(dataset: Dataset, sheet: Sheet, tracks: Sequence[str]) -> dict[
     Returns
     -------
     dict
-        the columns labels, labels_from (table or folder, whichever gave them), artist, title and
-        one ``given_{list}`` per given split, each as long as `tracks`, with None where nothing is
-        known
+        the columns labels, labels_from (table or folder, whichever gave them), artist, title, one
+        ``given_{list}`` per given split and one ``target_{name}`` per number, each as long as
+        `tracks`, with None where nothing is known
     """
     known = [sheet.find(track) for track in tracks]
     told = {
@@ -131,7 +133,12 @@ def label_tracks(dataset: Dataset, sheet: Sheet, tracks: Sequence[str]) -> dict[
         "labels_from": [source[1] if source else None for source in found],
         "artist": [facts.artist for facts in known],
         "title": [facts.title for facts in known],
-    } | {f"given_{name}": [facts.given.get(name) for facts in known] for name in sheet.given}
+        **{f"given_{name}": [facts.given.get(name) for facts in known] for name in sheet.given},
+        **{
+            f"target_{name}": [facts.targets.get(name) for facts in known]
+            for name in dataset.targets
+        },
+    }
 
 
 def folder_label(track: str) -> tuple[str, ...] | None:
@@ -155,8 +162,9 @@ def read_table(
         comma, tab or semicolon between the cells, UTF-8 with or without a byte-order mark. Cells
         of the path column may hold the bytes of any file name.
     columns : mapping or None
-        names of the columns path, label, artist, title, and given (list to column);
-        those not named are looked for under their usual names
+        names of the columns path, label, artist, title, given (list to column) and targets
+        (name of a number to column); of the first four, those not named are looked for under
+        their usual names
     separator : str or None
         what stands between several labels in one cell
     labelled : bool
@@ -174,9 +182,10 @@ def read_table(
     """
     # A file's name may be any bytes: surrogateescape carries them through the text.
     lines = read_lines(path, errors="surrogateescape")
-    roles, given = _find_columns(path, lines.header, columns or {}, labelled)
-    facts: dict[str, Facts] = {}
-    seen: dict[str, int] = {}
+    columns = columns or {}
+    roles, given, numeric = _find_columns(path, lines.header, columns, labelled)
+    rows: list[tuple[int, str, Facts]] = []
+    numbers: dict[str, list[str]] = {column: [] for column in numeric}
     found_parts: dict[str, str] = {}
     for line, cells in lines.rows:
         where = f"{path}, line {line}"
@@ -185,20 +194,39 @@ def read_table(
         parts = {name: part_of(_text(cells[at], where)) for name, at in given.items()}
         for part in filter(None, parts.values()):
             found_parts.setdefault(part, f"line {line}")
+        for column, at in numeric.items():
+            numbers[column].append(_text(cells[at], where))
         row = Facts(
             labels=split_labels(text.get("label", ""), separator),
             artist=text.get("artist") or None,
             title=text.get("title") or None,
             given=parts,
         )
+        rows.append((line, track, row))
+    require_parts(path, found_parts)
+    values = read_numbers(
+        numbers, lambda row: f"{path}, line {rows[row][0]}", decimal_comma=lines.delimiter == ";"
+    )
+    targets = columns.get("targets", {})
+    known = (
+        (line, track, row._replace(targets={name: values[c][at] for name, c in targets.items()}))
+        for at, (line, track, row) in enumerate(rows)
+    )
+    return Sheet(_by_track(path, known), tuple(given))
+
+
+def _by_track(path: Path, rows: Iterable[tuple[int, str, Facts]]) -> dict[str, Facts]:
+    """What the lines of a table say of each track; several lines of one must say the same."""
+    facts: dict[str, Facts] = {}
+    seen: dict[str, int] = {}
+    for line, track, row in rows:
         if facts.setdefault(track, row) != row:
             raise GenreflowError(
-                f"{where}: {track} stands in line {seen[track]} too, with other values; "
-                "keep one of the two lines"
+                f"{path}, line {line}: {track} stands in line {seen[track]} too, with other "
+                "values; keep one of the two lines"
             )
         seen.setdefault(track, line)
-    require_parts(path, found_parts)
-    return Sheet(facts, tuple(given))
+    return facts
 
 
 def split_labels(cell: str, separator: str | None) -> tuple[str, ...] | None:
@@ -233,8 +261,8 @@ def require_parts(path: Path, found: Mapping[str, str]) -> None:
 
 def _find_columns(
     path: Path, names: list[str], columns: Mapping[str, Any], labelled: bool
-) -> tuple[dict[str, int], dict[str, int]]:
-    """Positions of the columns by role, and of the given splits by name."""
+) -> tuple[dict[str, int], dict[str, int], dict[str, int]]:
+    """Positions of columns: by role, of the given splits by name, of numbers by header."""
 
     def position(name: str) -> int:
         if names.count(name) > 1:
@@ -249,7 +277,8 @@ def _find_columns(
         found = next((name for name in usual if name in names), usual[0] if needed else None)
         if name := columns.get(role) or found:
             roles[role] = position(name)
-    return roles, {name: position(column) for name, column in columns.get("given", {}).items()}
+    given = {name: position(column) for name, column in columns.get("given", {}).items()}
+    return roles, given, {name: position(name) for name in columns.get("targets", {}).values()}
 
 
 def _track_of(cell: str, where: str) -> str:

@@ -30,6 +30,8 @@ class Layout:
         columns
     given : mapping of str to str
         column of the parts by name of the list
+    targets : mapping of str to str
+        column of a number that regression can predict, by the number's name
     separator : str or None
         what stands between several labels in one cell
     no_label : tuple of str
@@ -53,6 +55,7 @@ class Layout:
     artist: str | None = None
     title: str | None = None
     given: Mapping[str, str] = field(default_factory=dict)
+    targets: Mapping[str, str] = field(default_factory=dict)
     separator: str | None = None
     no_label: tuple[str, ...] = ()
     ignored: tuple[str, ...] = ()
@@ -81,6 +84,7 @@ class Layout:
         layout = cls(
             **{role: columns.get(role) for role in ("label", "id", "artist", "title")},
             given=columns.get("given", {}),
+            targets=columns.get("targets", {}),
             features={
                 name: (kinds,) if isinstance(kinds, str) else tuple(kinds)
                 for name, kinds in mapping["features"].items()
@@ -108,8 +112,9 @@ class Layout:
     @property
     def described(self) -> tuple[str, ...]:
         """Columns that say what a track is, each once."""
-        named = (self.label, self.id, self.artist, self.title, *self.given.values())
-        return tuple(dict.fromkeys(filter(None, named)))
+        named = (self.label, self.id, self.artist, self.title)
+        columns = (*named, *self.given.values(), *self.targets.values())
+        return tuple(dict.fromkeys(filter(None, columns)))
 
     @property
     def people(self) -> dict[str, str]:

@@ -8,11 +8,12 @@ from typing import NamedTuple
 
 import polars as pl
 
-from genreflow.datasets.cells import BETWEEN, read_cells
+from genreflow.datasets.cells import BETWEEN, DECIMAL_COMMA, DECIMAL_POINT, read_cells
 from genreflow.datasets.encode import Encoded, encode
 from genreflow.datasets.labels import part_of, read_sheet, require_parts, split_labels
 from genreflow.datasets.layout import Layout, TableDataset
 from genreflow.datasets.names import encode_path
+from genreflow.datasets.targets import read_numbers
 from genreflow.errors import GenreflowError
 from genreflow.features.store import HEAD
 from genreflow.measured import MEASURED
@@ -23,8 +24,6 @@ log = logging.getLogger("genreflow")
 # How a missing value is written, in any case.
 MISSING = ("", "na", "nan", "null", "none", "n/a", "?")
 
-DECIMAL_COMMA = r"^([+-]?\d*),(\d+(?:[eE][+-]?\d+)?)$"
-DECIMAL_POINT = r"^[-+]?\d*\.\d"
 DIGITS = 16
 
 
@@ -115,7 +114,8 @@ def _read(dataset: TableDataset) -> _Rows:
             raise GenreflowError(
                 f"{path}: its columns are not those of {first}; not in both: {', '.join(odd)}"
             )
-        frames.append(_cleaned(cells.frame, layout.id, [*kinds] if cells.decimal_comma else []))
+        numbers = list(dict.fromkeys([*kinds, *layout.targets.values()]))
+        frames.append(_cleaned(cells.frame, layout.id, numbers if cells.decimal_comma else []))
         places.append(cells.places)
     cells = pl.concat([frame.select(frames[0].columns) for frame in frames])
     if cells.is_empty():
@@ -207,7 +207,7 @@ def _labels(layout: Layout, rows: _Rows) -> pl.Series:
 
 
 def _facts(dataset: TableDataset, rows: _Rows, track_ids: list[str]) -> dict[str, pl.Series]:
-    """Artist, title and given parts: from the table, else from the published lists."""
+    """Artist, title and given parts: from the table, else from the published lists; targets."""
     layout, sheet = dataset.layout, read_sheet(dataset)
     listed = [sheet.find(track_id) for track_id in track_ids]
     known = {"artist": _texts(facts.artist for facts in listed)}
@@ -221,7 +221,16 @@ def _facts(dataset: TableDataset, rows: _Rows, track_ids: list[str]) -> dict[str
         name: cells.fill_null(known[name]) if name in known else cells
         for name, cells in told.items()
     }
-    return facts | {"title": facts["title"].fill_null(rows.places)}
+    return facts | {"title": facts["title"].fill_null(rows.places)} | _targets(layout, rows)
+
+
+def _targets(layout: Layout, rows: _Rows) -> dict[str, pl.Series]:
+    cells = {column: rows.cells[column].fill_null("") for column in layout.targets.values()}
+    numbers = read_numbers(cells, lambda row: rows.places[row])
+    return {
+        f"target_{name}": pl.Series(numbers[column], dtype=pl.Float64)
+        for name, column in layout.targets.items()
+    }
 
 
 def _parts(rows: _Rows, column: str, path: Path) -> pl.Series:

@@ -31,13 +31,17 @@ OVERALL = {
         "roc_auc_macro",
         "roc_auc_micro",
     ),
+    "regression": ("mae", "mse", "r2"),
 }
+# Of labels, or of the numbers that regression predicts.
 PER_CLASS = {
     "single_label": ("f1", "precision", "recall", "roc_auc"),
     "multi_label": ("f1", "pr_auc", "precision", "recall", "roc_auc"),
+    "regression": ("mae", "mse", "r2"),
 }
 
-RANKING = {"single_label": "accuracy", "multi_label": "f1_macro"}
+RANKING = {"single_label": "accuracy", "multi_label": "f1_macro", "regression": "r2"}
+LOWER_IS_BETTER = ("hamming_loss", "log_loss", "mae", "mse")
 
 
 def ranking_metric(task: str, wished: str | None = None) -> str:

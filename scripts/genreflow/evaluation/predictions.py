@@ -63,34 +63,65 @@ def read_predictions(path: str | Path, name: str, task: str) -> Predictions:
         does not have exactly one true label, or has scores that do not sum to 1 within 1e-6;
         multi-label, when it has scores outside of 0..1, or a label has no threshold
     """
-    frame = pl.read_parquet(path, columns=[*KEY, "target", "truth", "score", "threshold"])
-    labels = tuple(sorted(frame["target"].unique()))
+    keys, labels, (truth, scores, thresholds) = read_columns(
+        path, name, ["truth", "score", "threshold"]
+    )
+    truth = truth == 1
+    if task == "single_label":
+        near = np.abs(scores.sum(axis=1) - 1) <= TOLERANCE
+        check_rows(keys, truth.sum(axis=1) == 1, name, "does not have exactly one true label")
+        check_rows(keys, near, name, "has scores that do not sum to 1")
+        guess = scores.argmax(axis=1)[:, np.newaxis] == np.arange(len(labels))
+    else:
+        inside, known = (scores >= 0) & (scores <= 1), ~np.isnan(thresholds)
+        check_rows(keys, inside.all(axis=1), name, "has scores outside of 0..1")
+        check_rows(keys, known.all(axis=1), name, "has labels without a threshold")
+        guess = scores >= thresholds
+    return Predictions(keys, truth, guess, scores, labels)
+
+
+def read_columns(
+    path: str | Path, name: str, columns: Sequence[str]
+) -> tuple[pl.DataFrame, tuple[str, ...], list[np.ndarray]]:
+    """Columns of a predictions table, in whatever order its rows stand.
+
+    Parameters
+    ----------
+    path : str or Path
+        a parquet file of repeat, fold, part, track_id, target and the columns
+    name : str
+        what errors call the run
+    columns : sequence of str
+
+    Returns
+    -------
+    keys : pl.DataFrame
+        repeat, fold, part, track_id; sorted, n rows
+    targets : tuple[str, ...]
+        sorted
+    values : list of np.ndarray [shape=(n, n_targets)]
+        of each column; float64, NaN where it is null
+
+    Raises
+    ------
+    GenreflowError
+        when a prediction stands there twice, or a track lacks a target
+    """
+    frame = pl.read_parquet(path, columns=[*KEY, "target", *columns])
+    targets = tuple(sorted(frame["target"].unique()))
     tracks = pl.Enum(sorted(frame["track_id"].unique()))
     # As numbers in the same order, since text sorts slowly.
     frame = frame.with_columns(
         pl.col("repeat", "fold").cast(pl.Int32),
         pl.col("track_id").cast(tracks),
-        pl.col("target").cast(pl.Enum(labels)),
+        pl.col("target").cast(pl.Enum(targets)),
     ).sort(*KEY, "target")
-    _check_complete(frame, labels, name)
-
-    keys = frame.select(KEY).gather_every(len(labels)).with_columns(pl.col("track_id").cast(str))
-    truth, scores, thresholds = (
-        frame[column].cast(pl.Float64).to_numpy().reshape(-1, len(labels))
-        for column in ("truth", "score", "threshold")
-    )
-    truth = truth == 1
-    if task == "single_label":
-        near = np.abs(scores.sum(axis=1) - 1) <= TOLERANCE
-        _check_rows(keys, truth.sum(axis=1) == 1, name, "does not have exactly one true label")
-        _check_rows(keys, near, name, "has scores that do not sum to 1")
-        guess = scores.argmax(axis=1)[:, np.newaxis] == np.arange(len(labels))
-    else:
-        inside, known = (scores >= 0) & (scores <= 1), ~np.isnan(thresholds)
-        _check_rows(keys, inside.all(axis=1), name, "has scores outside of 0..1")
-        _check_rows(keys, known.all(axis=1), name, "has labels without a threshold")
-        guess = scores >= thresholds
-    return Predictions(keys, truth, guess, scores, labels)
+    _check_complete(frame, targets, name)
+    keys = frame.select(KEY).gather_every(len(targets)).with_columns(pl.col("track_id").cast(str))
+    values = [
+        frame[column].cast(pl.Float64).to_numpy().reshape(-1, len(targets)) for column in columns
+    ]
+    return keys, targets, values
 
 
 def common_keys(
@@ -165,16 +196,21 @@ def restrict(
     GenreflowError
         when the run was trained with other labels than those of the split
     """
-    index = predictions.keys.with_row_index("row")
-    rows = keys.join(index, on=KEY, how="left", maintain_order="left")["row"].to_numpy()
+    rows = rows_of(keys, predictions.keys)
     columns = np.searchsorted(labels, predictions.labels)
     same = (predictions.truth[rows] == truth[:, columns]).all(axis=1)
-    _check_rows(keys, same, name, STALE)
+    check_rows(keys, same, name, STALE)
     guess = np.zeros(truth.shape, dtype=bool)
     guess[:, columns] = predictions.guess[rows]
     scores = np.zeros(truth.shape)
     scores[:, columns] = predictions.scores[rows]
     return Predictions(keys, truth, guess, scores, tuple(labels))
+
+
+def rows_of(keys: pl.DataFrame, among: pl.DataFrame) -> np.ndarray:
+    """Where each of some keys stands among others, which hold it; int [shape=(n,)]."""
+    index = among.with_row_index("row")
+    return keys.join(index, on=KEY, how="left", maintain_order="left")["row"].to_numpy()
 
 
 def true_labels(
@@ -236,7 +272,8 @@ def _check_complete(frame: pl.DataFrame, labels: tuple[str, ...], name: str) -> 
         )
 
 
-def _check_rows(keys: pl.DataFrame, good: np.ndarray, name: str, what: str) -> None:
+def check_rows(keys: pl.DataFrame, good: np.ndarray, name: str, what: str) -> None:
+    """Raise a `GenreflowError` that names the first track that is not good, and says what it is."""
     bad = keys.filter(~good)
     if bad.height:
         row = bad.row(0, named=True)

@@ -4,7 +4,7 @@ Values are null where they are not defined: a label without test tracks has no f
 takes two artists, a spread over folds two folds.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from genreflow.evaluation.bootstrap import (
     t_interval,
     value_range,
 )
-from genreflow.evaluation.metrics import Scorer
+from genreflow.evaluation.metrics import Figures, Scorer
 from genreflow.evaluation.predictions import Predictions
 
 METRICS = pl.Schema(
@@ -138,11 +138,8 @@ def make_samples(
 
 
 def metrics_table(
-    predictions: Predictions,
-    sample: Sample,
-    make_scorer: Callable[[np.ndarray, np.ndarray, np.ndarray], Scorer],
-    confidence: float,
-) -> pl.DataFrame:
+    labels: Sequence[str], own: np.ndarray, scorer: Scorer, sample: Sample, confidence: float
+) -> tuple[pl.DataFrame, Figures]:
     """Every figure of a run on one part, overall (target null) and per label, with its intervals.
 
     ``clusters``, ``tracks`` and ``support`` count different artists and tracks; those of a label
@@ -150,16 +147,24 @@ def metrics_table(
 
     Parameters
     ----------
-    predictions : Predictions
+    labels : sequence of str
+        or the numbers that regression predicts
+    own : np.ndarray [shape=(n, n_labels)]
+        which tracks count for a label; bool
+    scorer : Scorer
+        of the tracks
     sample : Sample
         the part
-    make_scorer : callable
-        of truth, guess and scores [each of shape=(n, n_labels)]: the scorer of the task
     confidence : float in (0, 1)
         level of all intervals
+
+    Returns
+    -------
+    table : pl.DataFrame
+        the columns of `METRICS`
+    drawn : Figures
+        of each resample
     """
-    truth = predictions.truth[sample.rows]
-    scorer = make_scorer(truth, predictions.guess[sample.rows], predictions.scores[sample.rows])
     n, n_folds = sample.folds.shape
     plain = scorer(np.column_stack([np.ones(n, dtype=np.uint16), sample.folds]))
     drawn = resample(scorer, sample.members, sample.draws)
@@ -171,21 +176,20 @@ def metrics_table(
         for name, values in plain.overall.items()
     ]
     figures += [
-        (label, truth[:, k], name, values[k], drawn.classes[name][k])
-        for k, label in enumerate(predictions.labels)
+        (label, own[:, k], name, values[k], drawn.classes[name][k])
+        for k, label in enumerate(labels)
         for name, values in plain.classes.items()
     ]
     rows = []
-    for label, own, name, values, resampled in figures:
-        n_clusters, support = (len(np.unique(x[own])) for x in (sample.members, sample.tracks))
+    for label, counted, name, values, resampled in figures:
+        n_clusters, support = (len(np.unique(x[counted])) for x in (sample.members, sample.tracks))
         interval = percentile_interval(resampled, confidence) if n_clusters > 1 else (None, None)
         spread = (*t_interval(values[1:], confidence), *value_range(values[1:]))
         described = (None, None, sample.part, label, name)
         sizes = (n_folds, n_tracks, n_clusters, support)
         rows.append((*described, values[0], *interval, *spread, *sizes))
-    return pl.DataFrame(rows, schema=METRICS, orient="row").with_columns(
-        pl.col(pl.Float64).fill_nan(None)
-    )
+    table = pl.DataFrame(rows, schema=METRICS, orient="row")
+    return table.with_columns(pl.col(pl.Float64).fill_nan(None)), drawn
 
 
 def confusion_table(predictions: Predictions, sample: Sample) -> pl.DataFrame:

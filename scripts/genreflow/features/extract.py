@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from genreflow.errors import GenreflowError
+from genreflow.errors import GenreflowError, SetupError
 from genreflow.features.sets import FeatureSet
 from genreflow.features.store import Outcome, writer_of
 from genreflow.journal import progress
@@ -109,11 +109,12 @@ def _outcomes(
 def _attempt(function: Callable, y: np.ndarray, seed: int) -> Outcome:
     """What a function gives for a track, or its error in one line.
 
-    What the machine lacks, such as memory, room on the disk or a library, is no fault of the track.
+    What the machine lacks, such as memory, room on the disk or a library, is no fault of the track,
+    and neither are weights that do not fit.
     """
     try:
         return function(y, seed), None
-    except (MemoryError, OSError, ImportError):
+    except (MemoryError, OSError, ImportError, SetupError):
         raise
     except Exception as error:
         kind = "" if isinstance(error, GenreflowError) else f"{type(error).__name__}: "

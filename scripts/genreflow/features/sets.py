@@ -10,6 +10,7 @@ import numpy as np
 
 from genreflow.errors import GenreflowError
 from genreflow.importing import load
+from genreflow.weights import verify
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,9 @@ class FeatureSet:
         length of the segments that are described one by one; None describes a track as a whole
     dtype : str or None
         how arrays are kept; None keeps them as the function gives them
+    weights : mapping or None
+        pretrained weights, as `genreflow.weights.Weights.located` gives them; their path is given
+        to the function as a keyword argument, too
     """
 
     name: str
@@ -45,6 +49,7 @@ class FeatureSet:
     min_seconds: float = 0.0
     segment_seconds: float | None = None
     dtype: str | None = None
+    weights: Mapping[str, Any] | None = None
 
     def __str__(self) -> str:
         return f"feature set {self.name!r} ({self.function})"
@@ -74,11 +79,14 @@ class FeatureSet:
         Raises
         ------
         GenreflowError
-            if it cannot be imported, or does not take the parameters
+            if it cannot be imported, or does not take the parameters, or the weights are others
         """
         where = f"config/features.yaml: feature set {self.name!r}"
         function = load(self.function, needed_by=where)
         arguments = {"sr": self.rate, **self.parameters}
+        if self.weights:
+            verify(self.weights)
+            arguments["weights"] = self.weights["path"]
         signature = inspect.signature(function)
         seeded = "seed" in signature.parameters and "seed" not in arguments
 

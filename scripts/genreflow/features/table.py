@@ -63,6 +63,32 @@ def as_matrix(rows: pl.DataFrame) -> tuple[tuple[str, ...], np.ndarray]:
     return tuple(described.columns), np.ascontiguousarray(described.to_numpy(), dtype=np.float64)
 
 
+def holds_arrays(paths: Sequence[str]) -> bool:
+    """Whether the feature tables of a set say where arrays stand, not what features are."""
+    # Only a list can be a shape: a feature may have the name.
+    return any(pl.read_parquet_schema(path).get("shape") == PLACE["shape"] for path in paths)
+
+
+def count_segments(paths: Sequence[str], wanted: pl.DataFrame) -> dict[str, int]:
+    """How many segments the tracks that are wanted were cut into, described or not.
+
+    Parameters
+    ----------
+    paths : sequence of str
+        feature tables of batches, of one feature set
+    wanted : pl.DataFrame [columns: track_id, batch, ...]
+
+    Returns
+    -------
+    dict
+        by track, 1 where it was not cut
+    """
+    tables = [pl.read_parquet(path, columns=KEYS) for path in paths]
+    found = pl.concat([wanted.select(KEYS).clear(), *tables])
+    counted = found.join(wanted, on=KEYS, how="semi").group_by("track_id").len()
+    return dict(counted.iter_rows())
+
+
 class Arrays(Sequence[np.ndarray]):
     """Arrays of the tracks that are wanted, read from their files when they are asked for.
 
@@ -93,8 +119,6 @@ class Arrays(Sequence[np.ndarray]):
         self.tracks = rows.select(*KEYS, "segment")
         self._places = rows.select("file", *PLACE).rows()
         self._paths = [Path(path).with_suffix(".npy") for path in paths]
-        # A large dataset has more files than a process may have open.
-        self._file = functools.lru_cache(maxsize=64)(self._open)
 
     def __len__(self) -> int:
         return len(self._places)
@@ -102,10 +126,20 @@ class Arrays(Sequence[np.ndarray]):
     def __getitem__(self, number: int) -> np.ndarray:
         """The array of a row of `tracks`: a read-only view of the mapped file."""
         file, start, shape = self._places[number]
-        return np.asarray(self._file(file)[start : start + math.prod(shape)]).reshape(shape)
+        path = self._paths[file]
+        mapped = _map(path, path.stat().st_mtime_ns)
+        return np.asarray(mapped[start : start + math.prod(shape)]).reshape(shape)
 
-    def _open(self, file: int) -> np.ndarray:
-        return np.load(self._paths[file], mmap_mode="r")
+    def shape_of(self, number: int) -> tuple[int, ...]:
+        """Shape of the array of a row of `tracks`; no array file is opened."""
+        return tuple(self._places[number][2])
+
+
+# All feature sets and variants together have more files than a process may have open.
+@functools.lru_cache(maxsize=256)
+def _map(path: Path, changed: int) -> np.ndarray:
+    """A file as it is in memory; `changed` is when it was written."""
+    return np.load(path, mmap_mode="r")
 
 
 def _of_wanted(

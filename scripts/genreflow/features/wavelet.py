@@ -1,4 +1,4 @@
-"""The `wavelet` set: a track's discrete wavelet transform."""
+"""The `wavelet` and `wavelet_frames` sets: a track's discrete wavelet transform."""
 
 from collections.abc import Iterator
 
@@ -53,6 +53,50 @@ def wavelet(y: np.ndarray, *, sr: int, wavelet: str = "db4", level: int = 5) -> 
         coefficients[end - len(part) : end] = part
         end -= len(part)
     return coefficients
+
+
+def wavelet_frames(y: np.ndarray, *, sr: int, wavelet: str = "db4", level: int = 5) -> np.ndarray:
+    """The same coefficients, those of one time in one column: what can be cut and read along time.
+
+    A column stands for ``2 ** level`` samples. Of the approximation and of the coarsest details it
+    has one coefficient each, of every finer level twice as many as of the one before::
+
+        frames[0, t] = approximation[t]
+        frames[r + i, t] = details[t * r + i]
+
+    where ``r``, the number of coefficients that a level has in a column, is its first row as well:
+    1 for the coarsest details, then 2, 4, ...
+
+    Parameters
+    ----------
+    y : np.ndarray [shape=(n,), dtype=float32]
+        audio
+    sr : int > 0 [Hz]
+        sampling rate of `y`
+    wavelet, level
+        as for `wavelet`
+
+    Returns
+    -------
+    np.ndarray [shape=(2 ** level, ceil(n / 2 ** level)), dtype=float32]
+        in the last column, 0 where a level has no more coefficients
+
+    Raises
+    ------
+    GenreflowError
+        if `y` is not mono, too short, or not finite
+    """
+    require_audio(y, sr=sr)
+    n_frames = level_lengths(len(y), level=level)[0]
+    frames = np.empty((2**level, n_frames), np.float32)
+    rows = 2**level
+    for part in decompose(y, wavelet=wavelet, level=level):
+        # The details fill the upper half of the rows that are left, the approximation the last one.
+        end, rows = rows, rows // 2
+        each = end - rows
+        padded = np.pad(part, (0, each * n_frames - len(part)))
+        frames[rows:end] = padded.reshape(n_frames, each).T
+    return frames
 
 
 def level_lengths(n: int, *, level: int = 5) -> list[int]:

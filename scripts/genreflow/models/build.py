@@ -26,7 +26,7 @@ def build_estimator(
     threads: int = 1,
     features: Sequence[str] = (),
     preparation: Mapping[str, Any] | None = None,
-    multi_label: bool = False,
+    task: str = "single_label",
     where: str = "model",
 ) -> "Pipeline":
     """Make the pipeline of a model: what its data need, its scaler if any, and its estimator.
@@ -46,9 +46,9 @@ def build_estimator(
     preparation : mapping, optional
         what the dataset's columns need: ``missing`` (how missing values are replaced, one of
         `STRATEGIES`) and ``min_max`` (columns that are put to 0..1)
-    multi_label : bool
-        whether tracks may have several labels. An estimator that takes one label each is fitted
-        once for each label, as sklearn.multiclass.OneVsRestClassifier does it.
+    task : {"single_label", "multi_label", "regression"}
+        where tracks may have several labels, an estimator that takes one label each is fitted once
+        for each label, as sklearn.multiclass.OneVsRestClassifier does it; numbers need a regressor
     where : str
         what messages call the model
 
@@ -61,23 +61,21 @@ def build_estimator(
     Raises
     ------
     GenreflowError
-        where a class cannot be imported, a parameter or a column is not known, or the estimator
-        gives no probabilities, or is to be calibrated and to stop early
+        where a class cannot be imported, a parameter or a column is not known, the estimator or
+        the scaler is none for the task or for what the model takes, or is to be calibrated and to
+        stop early
     """
     estimator = _make(spec["estimator"], spec["parameters"], where, "estimator")
     if not hasattr(estimator, "fit"):
         raise GenreflowError(f"{where}: estimator: {spec['estimator']} has no method 'fit'")
-    if not hasattr(estimator, "predict_proba") and not spec["calibrate"]:
-        raise GenreflowError(
-            f"{where}: {spec['estimator']} gives no probabilities with these parameters; "
-            "say 'calibrate: true' to have them fitted"
-        )
-    if spec["calibrate"] and getattr(estimator, "patience", None) is not None:
-        raise GenreflowError(
-            f"{where}: {spec['estimator']} cannot stop early where it is calibrated, which keeps "
-            "no tracks back for that; say 'calibrate: false', or leave out 'patience'"
-        )
-    steps = _prepare(preparation or {}, features, where)
+    if task == "regression":
+        _require_regressor(estimator, spec, where)
+    else:
+        _require_probabilities(estimator, spec, where)
+    takes_arrays = spec.get("takes") == "arrays"
+    if takes_arrays:
+        _require_arrays_unprepared(spec, preparation or {}, where)
+    steps = [] if takes_arrays else _prepare(preparation or {}, features, where)
     if spec["scaler"]:
         steps.append((SCALER, _make(spec["scaler"], {}, where, "scaler")))
 
@@ -91,7 +89,7 @@ def build_estimator(
         step, _, parameter = name.rpartition("__")
         if parameter in ours and not (step == ESTIMATOR and parameter in spec["parameters"]):
             pipeline.set_params(**{name: ours[parameter]})
-    if multi_label:
+    if task == "multi_label":
         _take_label_sets(pipeline, spec, where)
     return pipeline
 
@@ -108,6 +106,61 @@ def estimator_path(pipeline: "Pipeline") -> str:
 
     one_each = isinstance(pipeline[ESTIMATOR], OneVsRestClassifier)
     return f"{ESTIMATOR}__estimator" if one_each else ESTIMATOR
+
+
+def _require_probabilities(estimator: Any, spec: Mapping[str, Any], where: str) -> None:
+    """Refuse what cannot tell how sure a label is."""
+    from sklearn.base import is_regressor
+
+    if is_regressor(estimator):
+        raise GenreflowError(
+            f"{where}: {spec['estimator']} tells numbers, and the split is of labels; choose a "
+            "classifier, such as sklearn.linear_model.LogisticRegression"
+        )
+    if not hasattr(estimator, "predict_proba") and not spec["calibrate"]:
+        raise GenreflowError(
+            f"{where}: {spec['estimator']} gives no probabilities with these parameters; "
+            "say 'calibrate: true' to have them fitted"
+        )
+    if spec["calibrate"] and getattr(estimator, "patience", None) is not None:
+        raise GenreflowError(
+            f"{where}: {spec['estimator']} cannot stop early where it is calibrated, which keeps "
+            "no tracks back for that; say 'calibrate: false', or leave out 'patience'"
+        )
+
+
+def _require_regressor(estimator: Any, spec: Mapping[str, Any], where: str) -> None:
+    """Refuse what decides between labels, where numbers are asked for."""
+    from sklearn.base import is_classifier
+
+    if is_classifier(estimator) or not hasattr(estimator, "predict"):
+        raise GenreflowError(
+            f"{where}: {spec['estimator']} tells labels, and the split is of numbers; choose a "
+            "regressor, such as sklearn.linear_model.Ridge"
+        )
+    if spec["calibrate"]:
+        raise GenreflowError(
+            f"{where}: calibration is for probabilities, and the split is of numbers; say "
+            "'calibrate: false'"
+        )
+
+
+def _require_arrays_unprepared(
+    spec: Mapping[str, Any], preparation: Mapping[str, Any], where: str
+) -> None:
+    """Refuse steps that take a matrix, where the model takes arrays."""
+    if (spec["scaler"] or "").startswith("sklearn."):
+        raise GenreflowError(
+            f"{where}: scaler: {spec['scaler']} takes vectors, and the model says 'takes: arrays'; "
+            "say 'scaler: null', or genreflow.models.flat.FlatScaler, which makes vectors of arrays"
+        )
+    replaced = preparation.get("missing") in STRATEGIES
+    if replaced or preparation.get("min_max"):
+        asked = "missing" if replaced else "min_max"
+        raise GenreflowError(
+            f"{where}: the dataset's file says {asked!r}, which is done to vectors, and the model "
+            "says 'takes: arrays'; choose a model that takes vectors"
+        )
 
 
 def _take_label_sets(pipeline: "Pipeline", spec: Mapping[str, Any], where: str) -> None:

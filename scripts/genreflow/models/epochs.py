@@ -1,38 +1,72 @@
 """The loop that trains a torch module, epoch by epoch.
 
-All that is random in an epoch (the order of the rows, what dropout drops) follows from the seed
-and the epoch's number, and its learning rate is given beforehand. So the weights, the optimiser
-and the history are the whole state, and a training that was interrupted goes on to the same bits.
+All that is random in an epoch (the order of the rows, windows, masks, what dropout drops) follows
+from the seed and the epoch's number, and its learning rate from the history. So the weights, the
+optimiser and the history are the whole state, and a training that was interrupted goes on to the
+same bits.
 """
 
 import logging
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from torch import nn
-from torch.nn import functional
+from torch import Tensor, nn
 
 from genreflow.errors import GenreflowError
 from genreflow.journal import progress
+from genreflow.models.augmentation import SpecAugment, mix
+from genreflow.models.batches import Batch, Source
 from genreflow.models.checkpoint import Checkpoint
+from genreflow.models.computing import in_precision
+from genreflow.models.fine_tuning import FineTuning
+from genreflow.models.objectives import Objective
 
 log = logging.getLogger("genreflow")
 
 
 class Rows(NamedTuple):
-    """Rows and their targets, on one device.
+    """Rows and their targets, which are on the device, as the objective has them."""
 
-    ``X`` is float32 [shape=(n, ...)]; ``y`` the number of each row's label, int64 [shape=(n,)], or,
-    where a row may have several labels, float32 of 0 and 1 [shape=(n, n_labels)].
+    X: Source
+    y: Tensor
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a module is trained.
+
+    Attributes
+    ----------
+    objective : Objective
+    epochs, batch_size : int > 0
+    rate : function of a sequence of float
+        the learning rate of the next epoch, from the losses of those that are done
+    patience : int > 0 or None
+        how many epochs the validation loss may go without improving
+    seed : int >= 0
+    label_weights : Tensor or None
+        as the objective takes them, for the training loss
+    mixup : float >= 0
+    masks : SpecAugment or None
+    autocast : torch.dtype or None
+        what the module computes in where it is not float32
     """
 
-    X: torch.Tensor
-    y: torch.Tensor
+    objective: Objective
+    epochs: int
+    batch_size: int
+    rate: Callable[[Sequence[float]], float]
+    patience: int | None
+    seed: int
+    label_weights: Tensor | None = None
+    mixup: float = 0.0
+    masks: SpecAugment | None = None
+    autocast: torch.dtype | None = None
 
 
 @dataclass
@@ -42,17 +76,17 @@ class Training:
     Attributes
     ----------
     module : torch.nn.Module
-        gives one logit for each label; on the device of the rows
+        on the device of the rows
+    forward : callable
+        the module, or what it was compiled to
+    tuning : FineTuning
+        of the module
     optimizer : torch.optim.Optimizer
-    rates : sequence of float > 0
-        the learning rate of every epoch
+        of the tuning's groups
+    recipe : Recipe
     train : Rows
     validation : Rows or None
         never trained on
-    batch_size : int > 0
-    patience : int > 0 or None
-        how many epochs the validation loss may go without improving
-    seed : int >= 0
     history : list of dict
         two for each epoch that is done, one without a validation part
     best : dict or None
@@ -61,15 +95,14 @@ class Training:
     """
 
     module: nn.Module
+    forward: Callable[..., Tensor]
+    tuning: FineTuning
     optimizer: torch.optim.Optimizer
-    rates: Sequence[float]
+    recipe: Recipe
     train: Rows
     validation: Rows | None
-    batch_size: int
-    patience: int | None
-    seed: int
     history: list[dict[str, Any]] = field(default_factory=list)
-    best: dict[str, torch.Tensor] | None = None
+    best: dict[str, Tensor] | None = None
 
     @property
     def done(self) -> int:
@@ -79,7 +112,7 @@ class Training:
     @property
     def best_epoch(self) -> int:
         """The epoch whose weights are kept: of least validation loss, or the last."""
-        if self.patience is None or self.validation is None or not self.history:
+        if self.recipe.patience is None or self.validation is None or not self.history:
             return self.done
         held = (row for row in self.history if row["part"] == "validation")
         return min(held, key=lambda row: row["loss"])["epoch"]
@@ -95,100 +128,145 @@ class Training:
         Raises
         ------
         GenreflowError
-            if the training diverges
+            if the training diverges, or the module cannot be compiled
         """
-        if checkpoint is not None and (state := checkpoint.read()):
-            self._restore(state)
-            log.info("the training goes on after epoch %d: %s", self.done, checkpoint.path)
-        for _ in progress(self._epochs(), "epochs", total=len(self.rates) - self.done):
+        if checkpoint is not None:
+            self._go_on_from(checkpoint)
+        for _ in progress(self._epochs(), "epochs", total=self.recipe.epochs - self.done):
             if checkpoint is not None:
                 checkpoint.write(self._state())
         if self.best is not None:
-            self.module.load_state_dict(self.best)
+            self.tuning.restore(self.best)
 
     def _epochs(self) -> Iterator[None]:
-        for epoch in range(self.done + 1, len(self.rates) + 1):
-            if self.patience is not None and self.done - self.best_epoch >= self.patience:
+        patience = self.recipe.patience
+        for epoch in range(self.done + 1, self.recipe.epochs + 1):
+            if patience is not None and self.done - self.best_epoch >= patience:
                 log.info("no better validation loss since epoch %d", self.best_epoch)
                 return
             self._train(epoch)
             if self.validation is not None:
                 self._validate(epoch)
-                if self.patience is not None and self.best_epoch == epoch:
-                    weights = self.module.state_dict()
-                    self.best = {name: value.clone() for name, value in weights.items()}
+                if patience is not None and self.best_epoch == epoch:
+                    self._keep_best()
             yield
 
     def _train(self, epoch: int) -> None:
-        start = time.perf_counter()
+        start, waited, recipe = time.perf_counter(), self.train.X.waited, self.recipe
+        rate = self._rate()
         for group in self.optimizer.param_groups:
-            group["lr"] = self.rates[epoch - 1]
-        device = self.train.y.device
-        seed_epoch(self.seed, epoch)
+            group["lr"] = rate * group["share"]
+        seed_epoch(recipe.seed, epoch)
         # Drawn on the CPU, so that the order does not depend on the device.
-        order = torch.randperm(len(self.train.y)).to(device)
+        order = torch.randperm(len(self.train.y))
+        batches = _batches(order, recipe.batch_size)
+        device = self.train.y.device
+        targets = self.train.y[order.to(device)].split([len(rows) for rows in batches])
+        windows, changes = (np.random.default_rng((recipe.seed, epoch, k)) for k in (1, 2))
         total = torch.zeros((), dtype=torch.float64, device=device)
-        right = torch.zeros((), dtype=torch.int64, device=device)
-        self.module.train()
-        for rows in _batches(order, self.batch_size):
-            y = self.train.y[rows]
-            logits = self.module(self.train.X[rows])
-            loss = _loss(logits, y)
+        sums: Tensor | float = 0.0
+        self.tuning.prepare(epoch)
+        for x, y in zip(self.train.X.chosen(batches, windows), targets, strict=True):
+            x, y, truth = self._changed(x, y, changes)
+            with in_precision(device, recipe.autocast):
+                outputs = self.forward(*x).float()
+            loss = _loss(recipe.objective, outputs, y, recipe.label_weights)
             self.optimizer.zero_grad()
             loss.backward()
             self.optimizer.step()
-            total += loss.detach() * len(rows)
-            right += _right(logits, y)
-        self._note(epoch, "train", total, right, start)
+            total += loss.detach() * len(y)
+            sums += recipe.objective.sums(outputs.detach(), truth)
+        self._note(epoch, "train", total, sums, rate, start, self.train.X.waited - waited)
         if not all(bool(weight.isfinite().all()) for weight in self.module.parameters()):
-            raise self._diverged(epoch, "the weights are no finite numbers")
+            raise self._diverged(epoch, "the weights are no finite numbers", rate)
+
+    def _changed(
+        self, x: Batch, y: Tensor, random: np.random.Generator
+    ) -> tuple[Batch, Tensor, Tensor]:
+        """Rows as they are trained on, their targets, and what outputs are measured against."""
+        recipe, truth = self.recipe, y
+        if recipe.mixup:
+            x, y, heavier = mix(x, recipe.objective.mixable(y), recipe.mixup, random)
+            truth = recipe.objective.mixed_truth(truth, y, heavier)
+        if recipe.masks is not None:
+            x = recipe.masks(x, random)
+        return x, y, truth
 
     def _validate(self, epoch: int) -> None:
-        start = time.perf_counter()
-        X, y = self.validation
-        logits = predict_logits(self.module, X, self.batch_size).double()
-        total = _loss(logits, y.double() if y.is_floating_point() else y) * len(y)
-        self._note(epoch, "validation", total, _right(logits, y), start)
+        start, (X, y), recipe = time.perf_counter(), self.validation, self.recipe
+        waited, rate = X.waited, self.history[-1]["learning_rate"]
+        outputs = predict_outputs(
+            self.module, X, recipe.objective, recipe.batch_size, recipe.autocast
+        ).double()
+        y = y.double() if y.is_floating_point() else y
+        total = _loss(recipe.objective, outputs, y) * len(y)
+        sums = recipe.objective.sums(outputs, y)
+        self._note(epoch, "validation", total, sums, rate, start, X.waited - waited)
 
     def _note(
-        self, epoch: int, part: str, total: torch.Tensor, right: torch.Tensor, start: float
+        self,
+        epoch: int,
+        part: str,
+        total: Tensor,
+        sums: Tensor,
+        rate: float,
+        start: float,
+        waited: float,
     ) -> None:
         """Add a row to the history, from sums over the rows of a part."""
         n = len((self.train if part == "train" else self.validation).y)
-        loss, accuracy = total.item() / n, right.item() / n
+        loss, measures = total.item() / n, self.recipe.objective.measures(sums, n)
         if not math.isfinite(loss):
-            raise self._diverged(epoch, f"the {part} loss is {loss}")
+            raise self._diverged(epoch, f"the {part} loss is {loss}", rate)
+        told = (f"{name} {value:.4f}" for name, value in measures.items() if value is not None)
         log.info(
-            "epoch %d of %d: %s loss %.4f, accuracy %.4f",
-            *(epoch, len(self.rates), part, loss, accuracy),
+            "epoch %d of %d: %s",
+            *(epoch, self.recipe.epochs, ", ".join([f"{part} loss {loss:.4f}", *told])),
         )
         self.history.append(
             {
                 "epoch": epoch,
                 "part": part,
                 "loss": loss,
-                "accuracy": accuracy,
-                "learning_rate": self.rates[epoch - 1],
+                **measures,
+                "learning_rate": rate,
                 "seconds": time.perf_counter() - start,
+                "seconds_loading": waited,
             }
         )
 
-    def _diverged(self, epoch: int, how: str) -> GenreflowError:
+    def _rate(self) -> float:
+        part = "train" if self.validation is None else "validation"
+        return self.recipe.rate([row["loss"] for row in self.history if row["part"] == part])
+
+    def _diverged(self, epoch: int, how: str, rate: float) -> GenreflowError:
         return GenreflowError(
-            f"the training diverged in epoch {epoch}: {how}. Its learning_rate was "
-            f"{self.rates[epoch - 1]:g}; try a smaller one, or scale the features"
+            f"the training diverged in epoch {epoch}: {how}. Its learning_rate was {rate:g}; "
+            "try a smaller one, or scale the features"
         )
+
+    def _keep_best(self) -> None:
+        weights = self.tuning.learned()
+        if self.best is None:
+            self.best = {name: value.clone() for name, value in weights.items()}
+        for name, value in weights.items():
+            self.best[name].copy_(value)
 
     def _state(self) -> dict[str, Any]:
         return {
-            "module": self.module.state_dict(),
+            "module": self.tuning.learned(),
             "optimizer": self.optimizer.state_dict(),
             "history": self.history,
             "best": self.best,
         }
 
+    def _go_on_from(self, checkpoint: Checkpoint) -> None:
+        if state := checkpoint.read():
+            self._restore(state)
+            log.info("the training goes on after epoch %d: %s", self.done, checkpoint.path)
+
     def _restore(self, state: dict[str, Any]) -> None:
-        self.module.load_state_dict(state["module"])
+        self.tuning.restore(state["module"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.history, self.best = state["history"], state["best"]
 
@@ -204,26 +282,41 @@ def seed_epoch(seed: int, epoch: int) -> None:
     torch.manual_seed(int(mixed[0]))
 
 
-def predict_logits(module: nn.Module, X: torch.Tensor, batch_size: int) -> torch.Tensor:
-    """Logits of rows, without dropout and with the running means of batch normalisation.
+def predict_outputs(
+    module: nn.Module,
+    X: Source,
+    objective: Objective,
+    batch_size: int,
+    autocast: torch.dtype | None = None,
+) -> Tensor:
+    """Outputs for rows, without dropout and with the running means of batch normalisation.
 
     Parameters
     ----------
     module : torch.nn.Module
-    X : torch.Tensor [shape=(n, ...), dtype=float32]
+    X : Source
         on the device of the module
+    objective : Objective
+        says what stands for the mean of windows, where rows are read in windows
     batch_size : int > 0
+    autocast : torch.dtype or None
+        as in `Recipe`
 
     Returns
     -------
-    torch.Tensor [shape=(n, n_labels), dtype=float32]
+    Tensor [shape=(n, n_outputs), dtype=float32, or float64 where there are windows]
     """
     module.eval()
     with torch.inference_mode():
-        return torch.cat([module(rows) for rows in X.split(batch_size)])
+        found = []
+        for x in X.in_order(batch_size):
+            with in_precision(x[0].device, autocast):
+                found.append(module(*x).float())
+        outputs = torch.cat(found)
+        return outputs if X.windows is None else objective.mean(outputs.double(), X.windows)
 
 
-def _batches(order: torch.Tensor, size: int) -> list[torch.Tensor]:
+def _batches(order: Tensor, size: int) -> list[Tensor]:
     """Cut an order of rows into batches; batch normalisation cannot use a last one of one row."""
     batches = list(order.split(size))
     if len(batches) > 1 and len(batches[-1]) == 1 < size:
@@ -231,15 +324,13 @@ def _batches(order: torch.Tensor, size: int) -> list[torch.Tensor]:
     return batches
 
 
-def _loss(logits: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-    """Mean cross entropy, binary where a row may have several labels (then over the labels too)."""
-    if y.is_floating_point():
-        return functional.binary_cross_entropy_with_logits(logits, y)
-    return functional.cross_entropy(logits, y)
-
-
-def _right(logits: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-    """Number of rows that are right, with all their labels where there may be several."""
-    if y.is_floating_point():
-        return ((logits >= 0) == (y > 0)).all(dim=1).sum()
-    return (logits.argmax(dim=1) == y).sum()
+def _loss(
+    objective: Objective, outputs: Tensor, y: Tensor, weights: Tensor | None = None
+) -> Tensor:
+    """The mean loss of rows, of which a module gave what its makers promise."""
+    if outputs.shape != (expected := (len(y), objective.n_outputs)):
+        raise GenreflowError(
+            f"the module gives an array of shape {tuple(outputs.shape)}, not {expected}: "
+            "(rows, outputs)"
+        )
+    return objective.loss(outputs, y, weights)

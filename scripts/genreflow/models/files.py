@@ -1,14 +1,14 @@
 """Models in files that execute nothing when they are read.
 
-A model is a folder: ``model.json`` names its labels, ``pipeline.skops`` holds what scikit-learn
-fitted, and, where there is one, ``xgboost.json`` the boosted trees in XGBoost's own format or
-``network.safetensors`` the weights of a network. Skops builds objects of types that are trusted by
-name and refuses all others before it imports them; the list of trusted types stands here, never in
-the folder, and so does that of the functions that make the modules of networks.
+A model is a folder: ``model.json`` names its labels or targets, ``pipeline.skops`` holds what
+scikit-learn fitted, and, where there is one, ``xgboost.json`` the boosted trees in XGBoost's own
+format or ``network.safetensors`` the weights of a network. Skops builds objects of types that are
+trusted by name and refuses all others before it imports them; the list of trusted types stands
+here, never in the folder, and so does that of the functions that make the modules of networks.
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,6 +29,7 @@ BOOSTER, WEIGHTS = "xgboost.json", "network.safetensors"
 # `_check_trees` looks. Those of neighbours are not here: nothing looks into them.
 TRUSTED = (
     "genreflow.models.cluster_vote.ClusterVote",
+    "genreflow.models.flat.FlatScaler",
     "numpy.dtype",
     "sklearn.calibration._CalibratedClassifier",
     "sklearn.calibration._SigmoidCalibration",
@@ -42,21 +43,46 @@ TRUSTED = (
     "sklearn.neural_network._stochastic_optimizers.SGDOptimizer",
     "sklearn.tree._tree.Tree",
 )
-BOOSTERS = ("XGBClassifier", "XGBRFClassifier")
-MODULES = ("genreflow.models.networks.feed_forward",)
+BOOSTERS = ("XGBClassifier", "XGBRFClassifier", "XGBRegressor", "XGBRFRegressor")
+NETWORKS = {
+    "Network": "genreflow.models.network",
+    "NetworkRegressor": "genreflow.models.network_regressor",
+}
+MODULES = (
+    "genreflow.models.alexnet.alexnet",
+    "genreflow.models.cnn.cnn",
+    "genreflow.models.cnn.crnn",
+    "genreflow.models.hybrid.hybrid",
+    "genreflow.models.networks.feed_forward",
+    "genreflow.models.recurrent.bidirectional_lstm",
+    "genreflow.models.recurrent.lstm",
+    "genreflow.models.residual.residual_cnn",
+    "genreflow.models.resnet.resnet18",
+    "genreflow.models.sections.section_cnn",
+    "genreflow.models.vgg.vgg16",
+    "genreflow.models.wav2vec2.wav2vec2",
+)
 
 
-def save_model(pipeline: "Pipeline", classes: Sequence[str], folder: str | Path) -> None:
+def save_model(
+    pipeline: "Pipeline",
+    classes: Sequence[str],
+    folder: str | Path,
+    *,
+    targets: Mapping[str, Sequence[float]] | None = None,
+) -> None:
     """Write a fitted model to a folder.
 
     Parameters
     ----------
     pipeline : sklearn.pipeline.Pipeline
-        fitted on the labels' numbers
+        fitted on the labels' numbers, or on targets that are brought to 0..1
     classes : sequence of str
-        the labels, in the order of the numbers
+        the labels, in the order of the numbers; or the names of the targets
     folder : str or Path
         made where it does not exist
+    targets : mapping of str to (float, float), optional
+        of a regression model, for each target its numbers that became 0 and 1
 
     Raises
     ------
@@ -68,6 +94,8 @@ def save_model(pipeline: "Pipeline", classes: Sequence[str], folder: str | Path)
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     description: dict[str, Any] = {"format": FORMAT, "classes": list(classes)}
+    if targets is not None:
+        description["targets"] = {name: list(targets[name]) for name in classes}
     estimator = _estimator(pipeline)
     apart = _write_apart(estimator, folder)
     if apart:
@@ -102,7 +130,8 @@ def load_model(folder: str | Path, *, trusted: Sequence[str] = ()) -> tuple["Pip
     pipeline : sklearn.pipeline.Pipeline
         predicts the same, to the last bit, as the one that was saved
     classes : list of str
-        the label of each number that it predicts
+        the label of each number that it predicts; or the names of the targets, which it predicts
+        as 0..1 (`load_targets` has their ranges)
 
     Raises
     ------
@@ -120,6 +149,27 @@ def load_model(folder: str | Path, *, trusted: Sequence[str] = ()) -> tuple["Pip
     return pipeline, description["classes"]
 
 
+def load_targets(folder: str | Path) -> dict[str, list[float]] | None:
+    """Read what the predictions of a regression model mean.
+
+    Parameters
+    ----------
+    folder : str or Path
+        as `save_model` left it
+
+    Returns
+    -------
+    dict or None
+        for each target, its numbers that became 0 and 1; None for a model of labels
+
+    Raises
+    ------
+    GenreflowError
+        if the file that says so is missing or damaged
+    """
+    return _described(Path(folder)).get("targets")
+
+
 def _write_apart(estimator: Any, folder: Path) -> dict[str, Any]:
     """Write an estimator that has a format of its own; what the description says of it."""
     package = type(estimator).__module__
@@ -127,11 +177,11 @@ def _write_apart(estimator: Any, folder: Path) -> dict[str, Any]:
         estimator.save_model(folder / BOOSTER)
         parameters = _set_parameters(estimator)
         return {"xgboost": {"class": type(estimator).__name__, "parameters": parameters}}
-    if package == "genreflow.models.network":
+    if NETWORKS.get(kind := type(estimator).__name__) == package:
         from safetensors.torch import save_file
 
-        save_file(estimator.module_.state_dict(), folder / WEIGHTS)
-        return {"network": estimator.described()}
+        save_file(estimator.tensors(), folder / WEIGHTS)
+        return {"network": {"class": kind, **estimator.described()}}
     return {}
 
 
@@ -150,6 +200,9 @@ def _described(folder: Path) -> dict[str, Any]:
         )
     if not isinstance(classes, list) or not all(isinstance(name, str) for name in classes):
         raise _damaged(file, "its classes are no list of labels")
+    targets = description.get("targets")
+    if targets is not None and not (isinstance(targets, dict) and list(targets) == classes):
+        raise _damaged(file, "its targets are not those that it names")
     return description
 
 
@@ -199,7 +252,10 @@ def _read_network(folder: Path, made: dict[str, Any], trusted: Sequence[str]) ->
     from safetensors.torch import load_file
 
     # Not by a statement: the code of a network would count as that of every model.
-    Network = import_module("genreflow.models.network").Network
+    kind = made.get("class", "Network")
+    if kind not in NETWORKS:
+        raise _damaged(folder / DESCRIPTION, f"{kind!r} is no network")
+    network = getattr(import_module(NETWORKS[kind]), kind)
     file = folder / WEIGHTS
     if not file.is_file():
         raise GenreflowError(f"{folder} holds no whole model: there is no {WEIGHTS}")
@@ -212,7 +268,7 @@ def _read_network(folder: Path, made: dict[str, Any], trusted: Sequence[str]) ->
             f"{folder} was not read: the function that makes its network is not trusted: {module}"
         )
     try:
-        return Network.restored(made, load_file(file))
+        return network.restored(made, load_file(file))
     except Exception as error:
         raise _damaged(file, error) from error
 

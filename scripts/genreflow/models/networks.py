@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from torch import nn
 
 from genreflow.errors import GenreflowError
+from genreflow.models.first_weights import start_as_keras
 
 BATCH_NORM = "batch_norm"
 
@@ -35,8 +36,12 @@ def feed_forward(
     Raises
     ------
     GenreflowError
-        if a layer is none of these
+        if a layer is none of these, or the inputs are arrays
     """
+    if not isinstance(n_inputs, int):
+        raise GenreflowError(
+            "feed_forward takes vectors; say 'takes: vectors' in the model, or name another module"
+        )
     width = n_inputs
     made: list[nn.Module] = []
     for layer in layers:
@@ -58,7 +63,4 @@ def feed_forward(
 
 
 def _dense(n_inputs: int, n_outputs: int) -> nn.Linear:
-    layer = nn.Linear(n_inputs, n_outputs)
-    nn.init.xavier_uniform_(layer.weight)
-    nn.init.zeros_(layer.bias)
-    return layer
+    return start_as_keras(nn.Linear(n_inputs, n_outputs))

@@ -1,4 +1,4 @@
-"""Probabilities from a fitted model."""
+"""Probabilities, or numbers, from a fitted model."""
 
 from typing import TYPE_CHECKING
 
@@ -9,9 +9,11 @@ from genreflow.errors import GenreflowError
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
+    from genreflow.features.inputs import Inputs
+
 
 def predict_probabilities(
-    pipeline: "Pipeline", X: np.ndarray, *, multi_label: bool = False
+    pipeline: "Pipeline", X: "np.ndarray | Inputs", *, multi_label: bool = False
 ) -> np.ndarray:
     """Probability of each label for each row.
 
@@ -19,7 +21,7 @@ def predict_probabilities(
     ----------
     pipeline : sklearn.pipeline.Pipeline
         a fitted model
-    X : np.ndarray [shape=(n, n_features), dtype=float64]
+    X : np.ndarray [shape=(n, n_features), dtype=float64] or Inputs
     multi_label : bool
         whether each label has a probability of its own, or one label is as sure as 1
 
@@ -45,7 +47,11 @@ def predict_probabilities(
 
 
 def predict_tracks(
-    pipeline: "Pipeline", X: np.ndarray, tracks: np.ndarray, *, multi_label: bool = False
+    pipeline: "Pipeline",
+    X: "np.ndarray | Inputs",
+    tracks: np.ndarray,
+    *,
+    multi_label: bool = False,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Probability of each label for each track: the mean over the track's segments.
 
@@ -53,7 +59,7 @@ def predict_tracks(
     ----------
     pipeline : sklearn.pipeline.Pipeline
         a fitted model
-    X : np.ndarray [shape=(n, n_features), dtype=float64]
+    X : np.ndarray [shape=(n, n_features), dtype=float64] or Inputs
     tracks : np.ndarray [shape=(n,)]
         the track that each row is of, in ascending order
     multi_label : bool
@@ -70,7 +76,45 @@ def predict_tracks(
     GenreflowError
         if the model gives something that is no probability
     """
+    return _mean_of_segments(predict_probabilities(pipeline, X, multi_label=multi_label), tracks)
+
+
+def predict_numbers(
+    pipeline: "Pipeline", X: "np.ndarray | Inputs", tracks: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Each number of each track, as a regressor tells it: the mean over the track's segments.
+
+    Parameters
+    ----------
+    pipeline : sklearn.pipeline.Pipeline
+        a fitted model
+    X : np.ndarray [shape=(n, n_features), dtype=float64] or Inputs
+    tracks : np.ndarray [shape=(n,)]
+        the track that each row is of, in ascending order
+
+    Returns
+    -------
+    firsts : np.ndarray [shape=(n_tracks,), dtype=int64]
+        the first row of each track
+    numbers : np.ndarray [shape=(n_tracks, n_targets), dtype=float64]
+        on the scale that the model was fitted on
+
+    Raises
+    ------
+    GenreflowError
+        if the model gives something that is no number
+    """
+    found = np.asarray(pipeline.predict(X), dtype=np.float64).reshape(len(tracks), -1)
+    if not np.isfinite(found).all():
+        raise GenreflowError(
+            f"{type(pipeline[-1]).__name__} gave values that are no finite numbers; "
+            "its parameters may have let it diverge"
+        )
+    return _mean_of_segments(found, tracks)
+
+
+def _mean_of_segments(values: np.ndarray, tracks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The first row of each track, and the mean of its rows."""
     _, firsts = np.unique(tracks, return_index=True)
-    scores = predict_probabilities(pipeline, X, multi_label=multi_label)
-    counts = np.diff(firsts, append=len(scores))
-    return firsts, np.add.reduceat(scores, firsts) / counts[:, np.newaxis]
+    counts = np.diff(firsts, append=len(values))
+    return firsts, np.add.reduceat(values, firsts) / counts[:, np.newaxis]

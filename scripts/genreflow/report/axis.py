@@ -43,10 +43,15 @@ def axis_around(
     ticks : int > 1
         about how many ticks there shall be
     floor, ceiling : float or None
-        the axis does not reach beyond these, as a share does not beyond 0 and 1
+        the axis does not reach beyond these, as a share does not beyond 0 and 1; values that do
+        count as these
     """
     known = [value for value in values if value is not None and math.isfinite(value)] or [0.0, 1.0]
     low, high = min(known), max(known)
+    if floor is not None:
+        low, high = max(low, floor), max(high, floor)
+    if ceiling is not None:
+        low, high = min(low, ceiling), min(high, ceiling)
     width = (high - low) or abs(high) or 1.0
     power = 10 ** math.floor(math.log10(width / ticks))
     step = next(power * nice for nice in (1, 2, 2.5, 5, 10) if power * nice * ticks >= width)

@@ -85,6 +85,8 @@ def explorer(material: Material, *, name_bytes: int = NAME_BYTES) -> dict:
     places: dict[str, int] = {}
     splits = []
     for split in material.split_names:
+        if material.task_of(split) == "regression":
+            continue
         classes = material.classes.get(split, [])
         several = material.task_of(split) == "multi_label"
         runs = []

@@ -48,7 +48,8 @@ def part_counts(split: pl.DataFrame) -> pl.DataFrame:
 def _dataset(material: Material, name: str, tracks: pl.DataFrame) -> dict:
     used = material.used[name]
     splits = [s for s in material.split_names if material.split_dataset(s) == name]
-    own = [s for s in splits if not material.is_of_clusters(s)]
+    of_numbers = [s for s in splits if material.task_of(s) == "regression"]
+    own = [s for s in splits if not material.is_of_clusters(s) and s not in of_numbers]
     title, citation = material.about_dataset(name)
     sound = None if material.is_table(name) else _sound(used)
     labels = tracks.explode("labels")["labels"].drop_nulls().unique().to_list()
@@ -57,13 +58,18 @@ def _dataset(material: Material, name: str, tracks: pl.DataFrame) -> dict:
         "title": "" if title == name else title,
         "citation": citation,
         "facts": facts(material, name),
-        "shared": shared_recordings(tracks),
+        "shared": shared_recordings(tracks) if material.has_labels(name) else None,
         "artists": tracks["artist"].null_count() < len(tracks),
         "folded": any(material.splits[s]["fold"].max() for s in splits),
         "legend": _legend(material, splits),
         "splits": own,
-        "labels": _labels(material, used, labels, own, sound),
-        "clusters": [{"split": s, "labels": _parts(material, [s])} for s in splits if s not in own],
+        "labels": _labels(material, used, labels, own, sound) if material.has_labels(name) else [],
+        "clusters": [
+            {"split": s, "labels": _parts(material, [s])}
+            for s in splits
+            if material.is_of_clusters(s)
+        ],
+        "numbers": [{"split": s, "bar": _tracks(material.splits[s])} for s in of_numbers],
         "sound": sound,
         "problems": problems(material, name),
     }
@@ -99,6 +105,7 @@ def _levels(used: pl.DataFrame) -> dict[str, list[float]]:
     table = (
         used.filter(pl.col("rms") > 0)
         .explode("labels")
+        .drop_nulls("labels")
         .group_by("labels")
         .agg((20 * pl.col("rms").log10()).quantile(q).alias(f"q{q}") for q in QUANTILES)
     )
@@ -151,6 +158,14 @@ def _parts(material: Material, splits: list[str]) -> list[dict]:
         }
         for label in sorted(counts)
     ]
+
+
+def _tracks(split: pl.DataFrame) -> dict:
+    """A bar of the tracks in each part of a split, as a mean over folds and repeats."""
+    rounds = max(split.select("repeat", "fold").unique().height, 1)
+    found = dict(split.group_by("part").agg(pl.len() / rounds).iter_rows())
+    counts = [found.get(part, 0) for part in PARTS]
+    return _bar(counts, sum(counts) or 1)
 
 
 def _bar(counts: list[float], most: float) -> dict:

@@ -1,4 +1,4 @@
-"""Learning curves: loss and accuracy of every epoch of a network, and its learning rate."""
+"""Learning curves: loss and accuracy (or R²) of every epoch of a network, and its learning rate."""
 
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PARTS = {"train": GREEN, "validation": BLUE}
-LOSS = Metric("Loss", percent=False, higher_is_better=False, ceiling=None)
+LOSS = Metric("Loss", percent=False, higher_is_better=False, floor=None, ceiling=None)
 Fold = tuple[int, int]
 Line = tuple[np.ndarray, np.ndarray]
 
@@ -51,7 +51,7 @@ def fold_lines(history: pl.DataFrame, part: str, column: str) -> dict[Fold, Line
     Parameters
     ----------
     history : pl.DataFrame
-        repeat, fold, epoch, part, loss, accuracy, learning_rate
+        repeat, fold, epoch, part, loss, accuracy, r2, learning_rate
     part : str
         train or validation
     column : str
@@ -87,17 +87,19 @@ def kept_epochs(material: Material, split: str, run: str) -> dict[Fold, int]:
     }
 
 
-def _accuracy(material: Material, split: str) -> str:
-    """The metric that the history calls accuracy: of several labels, all must be right."""
-    return "exact_match" if material.task_of(split) == "multi_label" else "accuracy"
+def _measure(material: Material, split: str) -> tuple[str, str]:
+    """The column of the history beside the loss, and the metric that it holds."""
+    # Of several labels, all must be right.
+    measures = {"multi_label": ("accuracy", "exact_match"), "regression": ("r2", "r2")}
+    return measures.get(material.task_of(split), ("accuracy", "accuracy"))
 
 
 def _published(material: Material, split: str, run: str) -> float | None:
-    """The published accuracy of a run on a split."""
+    """The published accuracy, or R², of a run on a split."""
     rows = material.published.filter(
         pl.col("split") == split,
         pl.col("run") == run,
-        pl.col("metric") == _accuracy(material, split),
+        pl.col("metric") == _measure(material, split)[1],
     )
     return rows["published"][0] if len(rows) else None
 
@@ -105,7 +107,8 @@ def _published(material: Material, split: str, run: str) -> float | None:
 def _chart(material: Material, split: str, run: str) -> dict:
     history, kept = material.history[split, run], kept_epochs(material, split, run)
     published = _published(material, split, run)
-    accuracy = metric_named(_accuracy(material, split))
+    column, name = _measure(material, split)
+    metric = metric_named(name)
     last = int(history["epoch"].max())
     epochs = axis_around([1, last], ticks=5, floor=1, ceiling=last)
     epochs = Axis(min(1, last - 1), last, max(epochs.step, 1))
@@ -114,11 +117,11 @@ def _chart(material: Material, split: str, run: str) -> dict:
         "run": run,
         "folds": history.select("repeat", "fold").unique().height,
         "kept": kept,
-        "published": accuracy.value(published) if published is not None else "",
+        "published": metric.value(published) if published is not None else "",
         "facts": _facts(material, split, run, kept, published),
         "panels": [
             _panel(history, "loss", LOSS, epochs, kept),
-            _panel(history, "accuracy", accuracy, epochs, kept, published),
+            _panel(history, column, metric, epochs, kept, published),
         ],
         "rate": _rate(history, epochs),
     }
@@ -128,16 +131,16 @@ def _facts(
     material: Material, split: str, run: str, kept: dict[Fold, int], published: float | None
 ) -> list[str]:
     """What the curves end at, in short phrases."""
-    history, name = material.history[split, run], _accuracy(material, split)
+    history, (column, name) = material.history[split, run], _measure(material, split)
     metric, rounds = metric_named(name), history.select("repeat", "fold").unique().height
     lengths = history.group_by("repeat", "fold").agg(pl.col("epoch").max())["epoch"]
     ends = {
         part: np.mean([values[-1] for _, values in lines.values()])
         for part in PARTS
-        if (lines := fold_lines(history, part, "accuracy"))
+        if (lines := fold_lines(history, part, column))
     }
     over = f", mean over {rounds} folds" if rounds > 1 else ""
-    facts = [_spread("epoch", lengths.to_list(), many=True)]
+    facts = [_spread("epoch", lengths.to_list(), many=True), *_speed(history)]
     if ends:
         last = ", ".join(f"{metric.value(value)} {part}" for part, value in ends.items())
         facts.append(f"{metric.phrase} after the last: {last}{over}")
@@ -150,6 +153,21 @@ def _facts(
     if published is not None:
         facts.append(f"published: {metric.value(published)}")
     return facts
+
+
+def _speed(history: pl.DataFrame) -> list[str]:
+    """Say how long an epoch takes, all its parts together, and how much of it is loading data."""
+    epochs = history.group_by("repeat", "fold", "epoch").agg(
+        pl.col("seconds").sum(), pl.col("seconds_loading").sum()
+    )
+    median, total = epochs["seconds"].median(), epochs["seconds"].sum()
+    if not median:
+        return []
+    said = f"{numbers.seconds(median)} per epoch"
+    if history["seconds_loading"].null_count() == 0:
+        share = 100 * epochs["seconds_loading"].sum() / total
+        said += f", {'under 1' if 0 < share < 1 else f'{share:.0f}'}{numbers.NARROW}% of it loading"
+    return [said]
 
 
 def _spread(noun: str, epochs: list[int], *, many: bool = False) -> str:
@@ -173,7 +191,8 @@ def _panel(
     parts = {part: fold_lines(history, part, column) for part in PARTS}
     shown = [v for lines in parts.values() for _, values in lines.values() for v in values]
     scale = 100 if metric.percent else 1
-    axis = axis_around([*(scale * v for v in shown), published and scale * published], ticks=4)
+    ends = [*(scale * v for v in shown), published and scale * published]
+    axis = axis_around(ends, ticks=4, floor=metric.floor)
     lines, marks = [], []
     for part, folds in parts.items():
         if len(folds) > 1:
@@ -242,30 +261,34 @@ def _value_ticks(axis: Axis) -> list[dict]:
 
 
 def figures(material: Material) -> Iterator[tuple[str, "Figure"]]:
-    """Draw the learning curves of every run: loss, accuracy, learning rate."""
+    """Draw the learning curves of every run: loss, accuracy (or R²), learning rate."""
     from matplotlib.figure import Figure
 
     for split, run in in_order(material, material.history):
         history, kept = material.history[split, run], kept_epochs(material, split, run)
         figure = Figure(figsize=(9, 3), layout="constrained")
-        loss, accuracy, rate = figure.subplots(1, 3, width_ratios=(3, 3, 2))
+        loss, right, rate = figure.subplots(1, 3, width_ratios=(3, 3, 2))
+        column, metric = _measure(material, split)[0], metric_named(_measure(material, split)[1])
         _draw(loss, history, "loss", kept)
-        _draw(accuracy, history, "accuracy", kept)
+        _draw(right, history, column, kept)
         published = _published(material, split, run)
         if published is not None:
-            accuracy.axhline(published, color=ORANGE, linestyle="--", label="published")
-        accuracy.yaxis.set_major_formatter(lambda value, _: f"{100 * value:g} %")
+            right.axhline(published, color=ORANGE, linestyle="--", label="published")
+        if metric.floor and right.get_ylim()[0] < metric.floor:
+            right.set_ylim(bottom=metric.floor)
+        if metric.percent:
+            right.yaxis.set_major_formatter(lambda value, _: f"{100 * value:g} %")
         lines = fold_lines(history, "train", "learning_rate").values()
         for epochs, values in lines:
             rate.plot(epochs, values, color=MUTED, linewidth=1)
         rate.set_ylim(bottom=0)
-        titles = ("Loss", metric_named(_accuracy(material, split)).title, "Learning rate")
-        for axes, title in zip((loss, accuracy, rate), titles, strict=True):
+        titles = ("Loss", metric.title, "Learning rate")
+        for axes, title in zip((loss, right, rate), titles, strict=True):
             axes.set_title(title, loc="left", fontsize=9)
             axes.set_xlabel("Epoch")
             axes.xaxis.get_major_locator().set_params(integer=True)
             axes.grid(axis="y", color=LINE)
-        handles = dict(zip(*accuracy.get_legend_handles_labels()[::-1], strict=True))
+        handles = dict(zip(*right.get_legend_handles_labels()[::-1], strict=True))
         if handles:
             figure.legend(
                 handles.values(), handles, loc="outside lower left", ncols=4, frameon=False

@@ -4,7 +4,7 @@ import polars as pl
 
 from genreflow.report import numbers
 from genreflow.report.material import Material
-from genreflow.report.numbers import count, counted
+from genreflow.report.numbers import count, counted, listed
 
 EQUAL = "equal to another row of the table"
 MOST_LABELS = 4
@@ -24,13 +24,24 @@ def facts(material: Material, name: str) -> list[tuple[str, str]]:
         (int((tracks["status"] == "warning").sum()), "used with a warning"),
         (copies, "copy of another track" if copies == 1 else "copies of other tracks"),
         (int(conflict.sum()), "under several labels" if table else "under two labels"),
-        (int((tracks["labels"].list.len().fill_null(0) == 0).sum()), "without a label"),
+        (
+            int((tracks["labels"].list.len().fill_null(0) == 0).sum()) * material.has_labels(name),
+            "without a label",
+        ),
+    ]
+    labels = used.explode("labels")["labels"].drop_nulls().n_unique()
+    targets = [
+        t
+        for s in material.split_names
+        if material.split_dataset(s) == name
+        for t in material.targets(s)
     ]
     return [
         ("Rows listed" if table else "Files listed", count(len(tracks))),
         ("Used by a split", count(len(used))),
         ("Set aside or noted", ", ".join(f"{count(n)} {what}" for n, what in states if n)),
-        ("Labels", count(used.explode("labels")["labels"].n_unique())),
+        ("Labels", count(labels) if material.has_labels(name) else ""),
+        ("Predicted", listed(list(dict.fromkeys(targets)))),
         ("Artists", _artists(used)),
         *_features(material, name),
         ("Music in all", "" if table else numbers.seconds(float(used["seconds"].sum()))),

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from genreflow.journal import progress
-from genreflow.report import clusterings, curves, explained, explored
+from genreflow.report import clusterings, curves, explained, explored, regression
 from genreflow.report.confusions import matrix, similar_order
 from genreflow.report.corpus import PARTS, part_counts
 from genreflow.report.drawing import (
@@ -56,11 +56,14 @@ def write_figures(material: Material, folder: str | Path) -> None:
 
 def _figures(material: Material) -> Iterator[tuple[str, "Figure"]]:
     for split in material.split_names:
-        if material.ranked(split):
-            yield f"leaderboard_{split}", _leaderboard(material, split)
+        for target in material.rankings(split) if material.ranked(split) else ():
+            name = f"leaderboard_{target}_{split}" if target else f"leaderboard_{split}"
+            yield name, _leaderboard(material, split, target)
     for at, compared in enumerate(comparisons(material)):
         yield "splits_compared" + (f"_{at + 1}" if at else ""), _splits_compared(compared)
     for split in material.split_names:
+        if material.task_of(split) == "regression":
+            continue
         if material.task_of(split) == "multi_label":
             yield from _label_counts(material, split)
         else:
@@ -69,7 +72,7 @@ def _figures(material: Material) -> Iterator[tuple[str, "Figure"]]:
     for dataset, (examples, _) in material.examples.items():
         if examples:
             yield f"examples_{dataset}", _examples(examples)
-    for part in (curves, explored, clusterings, explained):
+    for part in (regression, curves, explored, clusterings, explained):
         yield from part.figures(material)
 
 
@@ -111,22 +114,25 @@ def _value_axis(axes: "Axes", metric: Metric, names: list[str]) -> None:
     axes.spines["left"].set_visible(False)
 
 
-def _leaderboard(material: Material, split: str) -> "Figure":
+def _leaderboard(material: Material, split: str, target: str | None) -> "Figure":
     metric, name = material.metric_of(split), material.metric_name(split)
-    runs = [row["run"] for row in material.ranked(split)]
+    runs = [row["run"] for row in material.ranked(split, target)]
     figure, axes = new_figure(7, 1.2 + 0.3 * len(runs))
     _value_axis(axes, metric, runs)
     for y, run in enumerate(runs):
-        score = material.score(split, run, name) or {}
+        score = material.score(split, run, name, target=target) or {}
         if score.get("value") is None:
             continue
         if score["low"] is not None and score["high"] is not None:
             axes.plot([score["low"], score["high"]], [y, y], color=BLUE, linewidth=1.6)
         axes.plot([score["value"]], [y], "o", color=BLUE, markersize=6)
+    told = [run for run in runs if target is None or material.targets_of(split, run) == [target]]
+    if metric.floor and axes.get_xlim()[0] < metric.floor:
+        axes.set_xlim(left=metric.floor)
     published = material.published.filter(
         pl.col("split") == split,
         pl.col("metric") == name,
-        pl.col("run").is_in(runs),
+        pl.col("run").is_in(told),
     )
     for same, label in ((True, "published, same protocol"), (False, "published, other protocol")):
         own = published.filter(pl.col("same_protocol") == same)
@@ -138,7 +144,7 @@ def _leaderboard(material: Material, split: str) -> "Figure":
             )
     if len(published):
         figure.legend(loc="outside lower right", ncols=2, frameon=False, fontsize=8)
-    axes.set_title(plain(f"Split {split}", 60), loc="left")
+    axes.set_title(plain(f"Split {split}" + (f": {target}" if target else ""), 60), loc="left")
     return figure
 
 

@@ -6,6 +6,7 @@ from genreflow.evaluation.bootstrap import FEW_CLUSTERS
 from genreflow.report import numbers
 from genreflow.report.material import Material
 from genreflow.report.numbers import count, counted, listed, metric_named
+from genreflow.report.scores import is_clear
 
 SMALL_TEST = 200
 SMALL_LABEL = 10
@@ -22,19 +23,27 @@ APART = {
 def about(material: Material) -> list[tuple[str, str]]:
     """Return the key figures under the title: pairs of a number and what it counts."""
     tables = list(material.used.values())
-    labels = {label for table in tables for label in table.explode("labels")["labels"]}
+    tasks = {material.task_of(split) for split in material.splits}
+    labels = {
+        label
+        for name, table in material.used.items()
+        if material.has_labels(name)
+        for label in table.explode("labels")["labels"].drop_nulls()
+    }
+    targets = {target for split in material.splits for target in material.predicted(split)}
     artists = {artist for table in tables for artist in table["artist"].drop_nulls()}
     known = "known " if any(table["artist"].null_count() for table in tables) else ""
     seconds = sum(float(table["seconds"].sum()) for table in tables)
     done = material.runs.filter(pl.col("status") == "done")["run"].n_unique()
     data = [
         (sum(len(table) for table in tables), "track", "tracks"),
-        (len(labels), "label", "labels"),
-        (len(artists), *(f"{known}{noun}" for noun in ("artist", "artists"))),
+        *([(len(labels), "label", "labels")] if tasks != {"regression"} else []),
+        *([(len(targets), "number to predict", "numbers to predict")] if targets else []),
+        *([(len(artists), *(f"{known}{n}" for n in ("artist", "artists")))] if artists else []),
     ]
     done_on = [(done, "run", "runs"), (len(material.splits), "split", "splits")]
     music = [(numbers.seconds(seconds), "of music")] if seconds else []
-    return [*_counts(data if artists else data[:2]), *music, *_counts(done_on)]
+    return [*_counts(data), *music, *_counts(done_on)]
 
 
 def _counts(pairs: list[tuple[int, str, str]]) -> list[tuple[str, str]]:
@@ -42,39 +51,69 @@ def _counts(pairs: list[tuple[int, str, str]]) -> list[tuple[str, str]]:
 
 
 def headlines(material: Material) -> list[dict]:
-    """Return one line for each split: its best run, those as good, the figure, its interval."""
-    lines = []
-    for split in material.split_names:
-        metric, name = material.metric_of(split), material.metric_name(split)
-        ranked = material.ranked(split)
-        if not ranked:
-            continue
-        best = ranked[0]
-        score = material.score(split, best["run"], name)
-        if not score or score["value"] is None:
-            continue
-        scores = [material.score(split, row["run"], name) for row in ranked[1:]]
-        tied = [
-            row["run"]
-            for row, other in zip(ranked[1:], scores, strict=True)
-            if other and other["value"] == score["value"]
-        ]
-        floor = next((r for r in ranked if str(r["model"]).startswith("dummy")), None)
-        base = floor and material.score(split, floor["run"], name)
-        lines.append(
-            {
-                "split": split,
-                "apart": _apart(material, split),
-                "run": best["run"],
-                "tied": listed(tied),
-                "value": metric.value(score["value"]),
-                "interval": metric.interval(score["low"], score["high"]),
-                "metric": metric.phrase,
-                "floor": metric.value(base["value"]) if base and floor != best else None,
-                "only_floor": floor is not None and floor == best and len(ranked) > 1,
-            }
-        )
-    return lines
+    """Return one line for each ranking: its best run, those as good, the figure, its interval."""
+    lines = [
+        _line(material, split, target)
+        for split in material.split_names
+        for target in material.rankings(split)
+    ]
+    return [line for line in lines if line]
+
+
+def _line(material: Material, split: str, target: str | None) -> dict | None:
+    metric, name = material.metric_of(split), material.metric_name(split)
+    ranked = material.ranked(split, target)
+    scores = [material.score(split, row["run"], name, target=target) for row in ranked]
+    if not scores or not scores[0] or scores[0]["value"] is None:
+        return None
+    best, score = ranked[0], scores[0]
+    tied = [
+        row["run"]
+        for row, other in zip(ranked[1:], scores[1:], strict=True)
+        if other and other["value"] == score["value"]
+    ]
+    floor = next((r for r in ranked if str(r["model"]).startswith("dummy")), None)
+    base = floor and material.score(split, floor["run"], name, target=target)
+    return {
+        "split": split,
+        "target": target,
+        "apart": _apart(material, split),
+        "run": best["run"],
+        "tied": listed(tied),
+        "value": metric.value(score["value"]),
+        "interval": metric.interval(score["low"], score["high"]),
+        "metric": metric.phrase,
+        "lead": "" if tied or len(ranked) < 2 else _lead(material, split, target, ranked[1]),
+        "mean": _beside_the_mean(score) if name == "r2" else "",
+        "floor": metric.value(base["value"]) if base and floor != best else None,
+        "only_floor": floor is not None and floor == best and len(ranked) > 1,
+    }
+
+
+def _lead(material: Material, split: str, target: str | None, second: dict) -> str:
+    """Say how far the best run is ahead of the second, and whether that is clear."""
+    row, metric = material.behind(split, second["run"], target), material.metric_of(split)
+    if row is None or row["difference"] is None or row["low"] is None:
+        return ""
+    # The figure of a dummy stands beside it anyway.
+    if is_clear(row) and str(second["model"]).startswith("dummy"):
+        return ""
+    # How much better the best is, whichever way the metric goes.
+    ends = sorted(
+        (row["low"], row["high"]) if not metric.higher_is_better else (-row["high"], -row["low"])
+    )
+    told = f"{metric.distance(row['difference'])} {metric.interval(*ends)}"
+    clear = "clearly ahead of" if is_clear(row) else "not clearly ahead of"
+    return f"{clear} {second['run']}: {told}"
+
+
+def _beside_the_mean(score: dict) -> str:
+    """Say of an R² whether it is better than always giving the mean, which has 0."""
+    if score["value"] <= 0:
+        return "no better than the mean"
+    if score["low"] is not None and score["low"] <= 0:
+        return "not clearly better than the mean"
+    return "better than the mean"
 
 
 def _apart(material: Material, split: str) -> str:
@@ -86,6 +125,8 @@ def _apart(material: Material, split: str) -> str:
         words.insert(0, f"{counted(len(material.classes.get(split, [])), 'cluster')} of labels")
     if material.task_of(split) == "multi_label":
         words.insert(0, "several labels each")
+    if material.rankings(split) == [None] and material.predicted(split):
+        words.insert(0, listed(material.predicted(split)))
     return ", ".join(words)
 
 
@@ -99,8 +140,11 @@ def warnings(material: Material) -> list[str]:
     ]
     mixing = [s for s in material.split_names if material.knows_artists(s)]
     if mixing and all(material.protocol(split) in ("random", "copies") for split in mixing):
+        sound = (
+            "the genre's" if any(map(material.has_labels, material.tracks)) else "what it predicts"
+        )
         found.append(
-            "No split keeps artists apart: a model may know an artist's sound and not the genre's, "
+            f"No split keeps artists apart: a model may know an artist's sound and not {sound}, "
             "so the figures are likely too high for new artists."
         )
     dropped = material.runs["dropped"].max()
@@ -114,7 +158,7 @@ def warnings(material: Material) -> list[str]:
         who = listed(skipped) if len(skipped) <= MOST_NAMED else counted(len(skipped), "run")
         verb = "was" if len(skipped) == 1 else "were"
         found.append(
-            f"{who} {verb} not run on at least one split; the reason stands under the leaderboard."
+            f"{who} {verb} not run on at least one split; what is missing stands under Results."
         )
     return found
 
@@ -172,7 +216,7 @@ def _small_tests(material: Material) -> list[str]:
     sizes = overall.group_by("split", maintain_order=True).agg(pl.col("tracks", "clusters").min())
     found = []
     for column, limit, what, meaning in [
-        ("tracks", SMALL_TEST, "Few test tracks", "differences of a few points may be chance."),
+        ("tracks", SMALL_TEST, "Few test tracks", "small differences may be chance."),
         (
             "clusters",
             FEW_CLUSTERS,
@@ -190,9 +234,10 @@ def _small_tests(material: Material) -> list[str]:
 def _small_labels(material: Material) -> list[str]:
     """A warning about labels with so few test tracks that their own figures mean little."""
     where = []
+    of_labels = [s for s in material.split_names if material.task_of(s) != "regression"]
     labels = (
         _tests(material)
-        .filter(pl.col("target").is_not_null())
+        .filter(pl.col("target").is_not_null(), pl.col("split").is_in(of_labels))
         .group_by("split", "target", maintain_order=True)
         .agg(pl.col("support").min())
     )

@@ -28,6 +28,7 @@ def comparisons(material: Material) -> list[dict]:
     for split in sorted(material.split_names, key=material.hardness):
         settings = material.study["splits"].get(split, {})
         labels = settings.get("clustering") or tuple(settings.get("choose") or ())
+        labels = labels or tuple(sorted(material.targets(split)))
         key = (material.split_dataset(split), material.task_of(split), labels)
         groups.setdefault(key, []).append(split)
     found = [_compared(material, splits) for splits in groups.values() if len(splits) > 1]
@@ -51,7 +52,7 @@ def _compared(material: Material, splits: list[str]) -> dict | None:
     if not rows:
         return None
     values = [point["value"] for row in rows for point in row["points"].values()]
-    axis = axis_around(values, floor=0.0 if metric.ceiling else None, ceiling=metric.ceiling)
+    axis = axis_around(values, floor=metric.floor, ceiling=metric.ceiling)
     for row in rows:
         row["points"] = {
             split: {

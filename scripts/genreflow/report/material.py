@@ -29,8 +29,10 @@ class Material:
     ----------
     study : dict
         the study as it was run, and beside its settings what `BESIDE` names
-    metrics, confusion, label_confusion, guesses, published, runs : pl.DataFrame
+    metrics, confusion, label_confusion, guesses, values, published, runs : pl.DataFrame
         the study's evaluation tables
+    differences : pl.DataFrame
+        how far each run is from the best of its split
     closeness, clusters, agreement : pl.DataFrame
         its tables about clusterings of labels
     splits : dict of str to pl.DataFrame
@@ -53,6 +55,8 @@ class Material:
     confusion: pl.DataFrame
     label_confusion: pl.DataFrame
     guesses: pl.DataFrame
+    values: pl.DataFrame
+    differences: pl.DataFrame
     published: pl.DataFrame
     runs: pl.DataFrame
     closeness: pl.DataFrame
@@ -67,7 +71,7 @@ class Material:
     explored: dict[tuple[str, str], "Explored"]
 
     def task_of(self, split: str) -> str:
-        """Return the task of a split: single_label or multi_label."""
+        """Return the task of a split: single_label, multi_label or regression."""
         settings = self.study["splits"].get(split, {})
         return settings.get("task") or self.study.get("task", "single_label")
 
@@ -78,6 +82,31 @@ class Material:
     def metric_of(self, split: str) -> Metric:
         """Return how the ranking metric of a split is written."""
         return metric_named(self.metric_name(split))
+
+    def targets(self, split: str) -> list[str]:
+        """Return the numbers that are predicted on a split, in its order; none of labels."""
+        if self.task_of(split) != "regression" or split not in self.splits:
+            return []
+        return self.splits[split]["labels"].drop_nulls().head(1).explode().to_list()
+
+    def targets_of(self, split: str, run: str) -> list[str]:
+        """Return the numbers that a run predicts, in the order of the split."""
+        known = self.label_scores.get((split, run), {})
+        return [target for target in self.targets(split) if (target, "r2") in known]
+
+    def predicted(self, split: str) -> list[str]:
+        """Return the numbers of a split that some run predicts, in the order of the split."""
+        own = {t for row in self.ranked(split) for t in self.targets_of(split, row["run"])}
+        return [target for target in self.targets(split) if target in own]
+
+    def rankings(self, split: str) -> list[str | None]:
+        """Return by what the runs of a split are ranked: None for their overall figure.
+
+        Where runs predict different numbers of a split, means over these are no ranking: it is
+        each of the numbers.
+        """
+        sets = {tuple(self.targets_of(split, row["run"])) for row in self.ranked(split)}
+        return [None] if len(sets) < 2 else list(self.predicted(split))
 
     @property
     def confidence(self) -> str:
@@ -128,7 +157,7 @@ class Material:
             return self.protocol(settings["of"])
         if method in ("given", "published"):
             return "given" if method == "given" else "copies"
-        by_artist = method in ("group", "stratified_group_kfold") or (
+        by_artist = method in ("group", "group_kfold", "stratified_group_kfold") or (
             method == "fixed" and settings.get("group", "artist") == "artist"
         )
         return "artist" if by_artist and self.knows_artists(split) else "random"
@@ -146,6 +175,11 @@ class Material:
         """Tell whether a dataset is a table of features: nothing in it has a length."""
         tracks = self.tracks[dataset]
         return tracks["seconds"].null_count() == len(tracks)
+
+    def has_labels(self, dataset: str) -> bool:
+        """Tell whether a split of a dataset predicts labels, and not numbers."""
+        own = [split for split in self.splits if self.split_dataset(split) == dataset]
+        return not own or any(self.task_of(split) != "regression" for split in own)
 
     def track_names(self, dataset: str) -> pl.DataFrame:
         """Return what a reader calls the tracks of a dataset: track_id and name.
@@ -169,17 +203,19 @@ class Material:
                 for split in self.splits
                 if self.split_dataset(split) == name
             ]
-            usable = tracks.filter(
-                pl.col("status") != "quarantined", pl.col("labels").list.len() > 0
-            )
+            usable = tracks.filter(pl.col("status") != "quarantined")
             ids = pl.concat([tracks.select("track_id").clear(), *own]).unique()
             found[name] = usable.join(ids, on="track_id", how="semi", maintain_order="left")
         return found
 
     @cached_property
-    def _overall(self) -> dict[tuple[str, str, str, str], dict]:
-        rows = self.metrics.filter(pl.col("target").is_null()).iter_rows(named=True)
-        return {(row["split"], row["run"], row["part"], row["metric"]): row for row in rows}
+    def _scores(self) -> dict[tuple[str, str, str, str, str | None], dict]:
+        """Figures that are overall, or of a number that is predicted."""
+        numbers = [split for split in self.splits if self.task_of(split) == "regression"]
+        shown = pl.col("target").is_null() | pl.col("split").is_in(numbers)
+        key = ("split", "run", "part", "metric", "target")
+        rows = self.metrics.filter(shown).iter_rows(named=True)
+        return {tuple(row[name] for name in key): row for row in rows}
 
     @cached_property
     def label_scores(self) -> dict[tuple[str, str], dict[tuple[str, str], tuple]]:
@@ -207,16 +243,36 @@ class Material:
         """Return the cells of one run's matrix."""
         return self._confusions.get((split, run), self.confusion.clear())
 
-    def score(self, split: str, run: str, metric: str, part: str = "test") -> dict | None:
-        """Return the row of an overall metric, or None where it was not measured."""
-        return self._overall.get((split, run, part, metric))
+    @cached_property
+    def _behind(self) -> dict[tuple[str, str, str | None], dict]:
+        rows = self.differences.iter_rows(named=True)
+        return {(row["split"], row["run"], row["target"]): row for row in rows}
 
-    def ranked(self, split: str) -> list[dict]:
-        """Return the rows of the runs table of a split that were done, best first."""
+    def behind(self, split: str, run: str, target: str | None = None) -> dict | None:
+        """Return how far a run is from the best: a row of the differences, or None."""
+        return self._behind.get((split, run, target))
+
+    def score(
+        self, split: str, run: str, metric: str, part: str = "test", target: str | None = None
+    ) -> dict | None:
+        """Return the row of a metric, or None where it was not measured.
+
+        It is the overall one, or that of a number that regression predicts.
+        """
+        return self._scores.get((split, run, part, metric, target))
+
+    def ranked(self, split: str, target: str | None = None) -> list[dict]:
+        """Return the rows of the runs table of a split that were done, best first.
+
+        Where a number is named, they are the runs that predict it, by how well they do so.
+        """
         rows = self.runs.filter(pl.col("split") == split, pl.col("status") == "done")
+        if target is not None:
+            own = [run for run in rows["run"] if target in self.targets_of(split, run)]
+            rows = rows.filter(pl.col("run").is_in(own))
 
         def key(row: dict) -> tuple:
-            found = self.score(split, row["run"], self.metric_name(split))
+            found = self.score(split, row["run"], self.metric_name(split), target=target)
             value = found["value"] if found else None
             if value is None:
                 return (1, 0.0, row["run"])
@@ -241,6 +297,8 @@ def read_material(
     confusion: str,
     label_confusion: str,
     guesses: str,
+    values: str,
+    differences: str,
     published: str,
     runs: str,
     closeness: str,
@@ -260,7 +318,7 @@ def read_material(
     ----------
     study : dict
         the study's settings, titles and citations, as in `Material`
-    metrics, confusion, label_confusion, guesses, published, runs : str
+    metrics, confusion, label_confusion, guesses, values, differences, published, runs : str
         paths of the evaluation tables
     closeness, clusters, agreement : str
         paths of the tables about clusterings of labels
@@ -282,6 +340,8 @@ def read_material(
         confusion=_read(confusion),
         label_confusion=_read(label_confusion),
         guesses=_read(guesses),
+        values=_read(values),
+        differences=_read(differences),
         published=_read(published),
         runs=_read(runs),
         closeness=_read(closeness),

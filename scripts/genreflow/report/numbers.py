@@ -18,7 +18,11 @@ class Metric:
     title: str
     percent: bool = True
     higher_is_better: bool = True
+    # What an axis does not reach beyond; a value that does is drawn at its end.
+    floor: float | None = 0.0
     ceiling: float | None = 1.0
+    # Of a number that is no share; None for three significant digits.
+    decimals: int | None = 3
 
     @property
     def phrase(self) -> str:
@@ -29,8 +33,7 @@ class Metric:
         """Write a value without its unit: ``84.2`` for a share, ``0.512`` for any other."""
         if value is None or not math.isfinite(value):
             return UNKNOWN
-        text = f"{100 * value:.1f}" if self.percent else f"{value:.3f}"
-        return text.replace("-", "−")
+        return self._text(value).replace("-", "−")
 
     def value(self, value: float | None) -> str:
         """Write a value with its unit: ``84.2 %``."""
@@ -45,9 +48,23 @@ class Metric:
 
     def difference(self, value: float) -> str:
         """Write a signed difference: ``−12.3 points`` for a share."""
-        size = f"{abs(100 * value):.1f}" if self.percent else f"{abs(value):.3f}"
-        sign = "±" if float(size) == 0 else "+" if value > 0 else "−"
+        size = self._text(abs(value))
+        sign = "±" if float(size.replace(",", "")) == 0 else "+" if value > 0 else "−"
         return f"{sign}{size}" + (" points" if self.percent else "")
+
+    def distance(self, value: float) -> str:
+        """Write how large a difference is: ``12.3 points`` for a share."""
+        return self._text(abs(value)) + (" points" if self.percent else "")
+
+    def _text(self, value: float) -> str:
+        if self.percent:
+            text = f"{100 * value:.1f}"
+        elif self.decimals is None:
+            text = significant(value)
+        else:
+            text = f"{value:.{self.decimals}f}"
+        # What is rounded to 0 has no sign.
+        return text if any(digit in text for digit in "123456789") else text.lstrip("-")
 
 
 METRICS = {
@@ -69,20 +86,29 @@ METRICS = {
     "roc_auc_micro": Metric("ROC-AUC, micro", percent=False),
     "pr_auc_macro": Metric("PR-AUC, macro", percent=False),
     "pr_auc_micro": Metric("PR-AUC, micro", percent=False),
-    "log_loss": Metric("Log loss", percent=False, higher_is_better=False, ceiling=None),
+    "log_loss": Metric("Log loss", percent=False, higher_is_better=False, floor=None, ceiling=None),
     "roc_auc_ovr": Metric("ROC-AUC", percent=False),
     "precision": Metric("Precision"),
     "recall": Metric("Recall"),
     "f1": Metric("F1"),
     "roc_auc": Metric("ROC-AUC", percent=False),
     "pr_auc": Metric("PR-AUC", percent=False),
+    "r2": Metric("R²", percent=False, floor=-1.0),
+    "mse": Metric("MSE", percent=False, higher_is_better=False, ceiling=None, decimals=4),
+    "mae": Metric("MAE", percent=False, higher_is_better=False, ceiling=None, decimals=None),
 }
 
 
 def metric_named(name: str) -> Metric:
     """Return how to write a metric; one that is not listed is a plain number."""
     title = name.replace("_", " ").capitalize()
-    return METRICS.get(name) or Metric(title, percent=False, ceiling=None)
+    return METRICS.get(name) or Metric(title, percent=False, floor=None, ceiling=None)
+
+
+def significant(value: float, digits: int = 3) -> str:
+    """Write a number with so many significant digits, and never with an exponent: ``1,234``."""
+    size = math.floor(math.log10(abs(value))) if value else 0
+    return f"{value:,.{max(digits - 1 - size, 0)}f}"
 
 
 def count(number: float | None) -> str:
@@ -98,9 +124,11 @@ def counted(number: int, noun: str, plural: str | None = None) -> str:
 
 
 def seconds(value: float | None) -> str:
-    """Write a length of time: ``4.2 s``, ``3 min 20 s``, ``2 h 5 min``."""
+    """Write a length of time: ``40 ms``, ``4.2 s``, ``3 min 20 s``, ``2 h 5 min``."""
     if value is None or not math.isfinite(value):
         return UNKNOWN
+    if 0 < value < 0.0995:
+        return f"{max(1000 * value, 1):.0f}{NARROW}ms"
     if value < 9.95:
         return f"{value:.1f}{NARROW}s"
     if round(value) < 60:

@@ -60,7 +60,9 @@ def _run(file: dict) -> dict:
         "estimator": str(file["model"].get("estimator", "")).rsplit(".", 1)[-1],
         "parameters": _parameters(file["model"].get("parameters") or {}),
         "chosen": chosen,
-        "features": len(file["features"].get("names", [])),
+        # Arrays have no columns that could be counted.
+        "features": len(file["features"].get("names") or [])
+        or " + ".join(file["features"]["sets"]),
         "lines": [*_variants(file), *_network(folds), *_thresholds(folds)],
         "seed": file["seed"],
         "folds": len(folds),

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from genreflow.report import clusterings, curves, explained, explored, headline
+from genreflow.report import clusterings, curves, explained, explored, headline, regression
 from genreflow.report.confusions import explorer
 from genreflow.report.corpus import datasets
 from genreflow.report.leak import comparisons
@@ -14,7 +14,7 @@ from genreflow.report.material import Material
 from genreflow.report.origin import provenance
 from genreflow.report.pictures import example_pictures
 from genreflow.report.published import published
-from genreflow.report.scores import leaderboards
+from genreflow.report.scores import leaderboards, waiting
 
 FOLDER = Path(__file__).parent
 # What one file after the other brings, in this order.
@@ -25,6 +25,7 @@ STYLES = (
     "parts.css",
     "matrix.css",
     "heatmap.css",
+    "regression.css",
     "curves.css",
     "explored.css",
     "clusterings.css",
@@ -70,6 +71,8 @@ def render(material: Material) -> str:
         headlines=headline.headlines(material),
         warnings=headline.warnings(material),
         boards=leaderboards(material),
+        waiting=waiting(material),
+        numbers=regression.section(material),
         published=published(material),
         comparisons=comparisons(material),
         explorer=content,

@@ -51,7 +51,7 @@ def _row(row: dict) -> dict:
         "inside": inside,
         "difference": difference,
         "difference_text": metric.difference(difference) if known else "",
-        "drawn": metric.ceiling == 1.0,
+        "drawn": (metric.floor, metric.ceiling) == (0.0, 1.0),
         "places": None,
     }
 

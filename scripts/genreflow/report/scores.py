@@ -5,7 +5,7 @@ import polars as pl
 from genreflow.report import numbers
 from genreflow.report.axis import Axis, axis_around
 from genreflow.report.material import Material
-from genreflow.report.numbers import counted, metric_named
+from genreflow.report.numbers import counted, listed, metric_named
 
 SECONDARY = {
     "single_label": ["accuracy", "balanced_accuracy", "f1_macro", "log_loss", "roc_auc_ovr"],
@@ -18,10 +18,13 @@ SECONDARY = {
         "pr_auc_macro",
         "lrap",
     ],
+    "regression": ["r2", "mse", "mae"],
 }
 SHORT = {"lrap": "LRAP"}
 METHODS = {
     "fixed": "by hash",
+    "kfold": "k-fold",
+    "group_kfold": "k-fold by artist",
     "stratified": "stratified",
     "stratified_kfold": "stratified k-fold",
     "group": "by artist",
@@ -39,10 +42,17 @@ NO_ARTISTS = "No artist is known; copies of a recording stay on one side."
 
 
 def leaderboards(material: Material) -> list[dict]:
-    """Return what the page shows of each split: one table, best run first."""
-    # A split none of whose runs could be done has no table, but its reasons are shown.
+    """Return what the page shows of each split: one table, best run first.
+
+    Where runs predict different numbers of a split, it is one for each number.
+    """
+    # A split none of whose runs could be done has no table, but its runs are named.
     others = sorted(set(material.runs["split"]) - set(material.split_names))
-    return [_leaderboard(material, split) for split in [*material.split_names, *others]]
+    return [
+        _leaderboard(material, split, target)
+        for split in [*material.split_names, *others]
+        for target in material.rankings(split)
+    ]
 
 
 def describe_split(material: Material, split: str) -> str:
@@ -100,19 +110,21 @@ def _described(row: dict) -> str:
     return words
 
 
-def _leaderboard(material: Material, split: str) -> dict:
+def _leaderboard(material: Material, split: str, target: str | None) -> dict:
     metric, name = material.metric_of(split), material.metric_name(split)
-    ranked = material.ranked(split)
-    drawn = _drawn(material, split, name)
-    scores = {row["run"]: material.score(split, row["run"], name) or {} for row in ranked}
+    ranked = material.ranked(split, target)
+    drawn = _drawn(material, split, name, target)
+    scores = {
+        row["run"]: material.score(split, row["run"], name, target=target) or {} for row in ranked
+    }
     shown = [score.get(key) for score in scores.values() for key in ("value", "low", "high")]
     shown += [published["published"] for run, published in drawn.items() if run in scores]
-    axis = axis_around(shown, floor=0.0 if metric.ceiling else None, ceiling=metric.ceiling)
-    columns = _secondary(material, split, ranked)
+    axis = axis_around(shown, floor=metric.floor, ceiling=metric.ceiling)
+    columns = _secondary(material, split, target, ranked)
     features = {_described(row) for row in ranked}
     shared = features.pop() if len(features) == 1 and len(ranked) > 1 else ""
     rows = [
-        _row(material, split, row, scores[row["run"]], drawn.get(row["run"]), axis, columns)
+        _row(material, split, target, row, scores[row["run"]], drawn.get(row["run"]), axis, columns)
         | {
             "what": " · ".join(
                 word
@@ -126,8 +138,9 @@ def _leaderboard(material: Material, split: str) -> dict:
     known = protocol != "random" or material.knows_artists(split)
     return {
         "name": split,
+        "target": target,
+        "predicts": listed(material.predicted(split)) if target is None else "",
         "metric": metric,
-        "several": material.task_of(split) == "multi_label",
         "how": describe_split(material, split),
         "protocol": PROTOCOLS[protocol] if known else NO_ARTISTS,
         "features": shared,
@@ -137,16 +150,26 @@ def _leaderboard(material: Material, split: str) -> dict:
         "folds": rounds(material, split) if any(row["folds"] for row in rows) else "",
         "validation": any(row["validation"]["text"] != numbers.UNKNOWN for row in rows),
         "published": any(row["published"] for row in rows),
+        "behind": any(row["behind"] for row in rows),
         "rows": rows,
-        "skipped": _skipped(material, split),
+        "skipped": [row["run"] for row in material.skipped(split)],
     }
 
 
-def _drawn(material: Material, split: str, metric: str) -> dict[str, dict]:
-    """The published figures of a metric by run; of several for one run the first."""
+def _drawn(
+    material: Material, split: str, metric: str, target: str | None = None
+) -> dict[str, dict]:
+    """The published figures of a metric by run; of several for one run the first.
+
+    They are overall, so those of a single number are of the runs that predict no other.
+    """
     rows = material.published.filter(pl.col("split") == split, pl.col("metric") == metric)
     text = metric_named(metric).value
-    return {row["run"]: row | {"text": text(row["published"])} for row in reversed(rows.to_dicts())}
+    return {
+        row["run"]: row | {"text": text(row["published"])}
+        for row in reversed(rows.to_dicts())
+        if target is None or material.targets_of(split, row["run"]) == [target]
+    }
 
 
 def rounds(material: Material, split: str) -> str:
@@ -174,33 +197,51 @@ def tested(material: Material, split: str) -> str:
     return words
 
 
-def _skipped(material: Material, split: str) -> list[dict]:
-    """The reasons why runs were not done, each with its runs."""
-    reasons: dict[str, list[str]] = {}
-    for row in material.skipped(split):
-        reasons.setdefault(row["reason"] or "no reason given", []).append(row["run"])
-    return [{"runs": runs, "reason": reason} for reason, runs in reasons.items()]
+def waiting(material: Material) -> list[dict]:
+    """Return what runs that were not done wait for: each reason once, with its runs.
+
+    Those that were done on other splits are told with the splits on which they were not.
+    """
+    left = material.runs.filter(pl.col("status") != "done")
+    left = left.with_columns(pl.col("reason").fill_null("no reason given"))
+    every = dict(material.runs.group_by("run").agg(pl.col("split").n_unique()).iter_rows())
+    found = []
+    for (reason,), own in left.group_by("reason", maintain_order=True):
+        runs = []
+        for (run,), rows in own.group_by("run", maintain_order=True):
+            splits = sorted(set(rows["split"]))
+            runs.append({"run": run, "splits": [] if len(splits) == every[run] else splits})
+        found.append({"reason": reason, "runs": sorted(runs, key=lambda row: row["run"])})
+    return sorted(found, key=lambda row: (-len(row["runs"]), row["reason"]))
 
 
-def _secondary(material: Material, split: str, ranked: list[dict]) -> list[str]:
+def _secondary(material: Material, split: str, target: str | None, ranked: list[dict]) -> list[str]:
     """The other metrics that were measured: at most four, of several labels six."""
     task = material.task_of(split)
     return [
         metric
         for metric in SECONDARY[task]
         if metric != material.metric_name(split)
-        and any(material.score(split, row["run"], metric) for row in ranked)
+        and any(material.score(split, row["run"], metric, target=target) for row in ranked)
+        # Different numbers have no error in common.
+        and (metric != "mae" or target is not None or len(material.predicted(split)) == 1)
     ][: 4 if task == "single_label" else 6]
 
 
-def _cell(metric_name: str, value: float | None) -> dict:
-    metric = metric_named(metric_name)
-    return {"text": metric.value(value), "key": "" if value is None else value}
+def _cell(metric_name: str, score: dict) -> dict:
+    """A figure; of regression, whose publications give it so, with what it is over folds."""
+    metric, value = metric_named(metric_name), score.get("value")
+    cell = {"text": metric.value(value), "key": "" if value is None else value, "folds": ""}
+    if metric_name == "mse" and score.get("fold_std") is not None:
+        cell["folds"] = f"{metric.number(score['fold_mean'])} ± {metric.number(score['fold_std'])}"
+        cell["folds_interval"] = metric.interval(score["fold_low"], score["fold_high"])
+    return cell
 
 
 def _row(
     material: Material,
     split: str,
+    target: str | None,
     row: dict,
     score: dict,
     published: dict | None,
@@ -208,8 +249,10 @@ def _row(
     columns: list[str],
 ) -> dict:
     metric, name, run = material.metric_of(split), material.metric_name(split), row["run"]
-    others = [(material.score(split, run, column) or {}).get("value") for column in columns]
-    validation = (material.score(split, run, name, "validation") or {}).get("value")
+    others = [
+        _cell(column, material.score(split, run, column, target=target) or {}) for column in columns
+    ]
+    validation = material.score(split, run, name, "validation", target) or {}
     folds = ""
     if score.get("fold_mean") is not None:
         folds = metric.value(score["fold_mean"])
@@ -223,6 +266,7 @@ def _row(
         "at": axis.place(score.get("value")),
         "low": axis.place(score.get("low")),
         "high": axis.place(score.get("high")),
+        "behind": _behind(metric, material.behind(split, run, target)),
         "published": published,
         "published_at": axis.place(published["published"]) if published else None,
         "folds": folds,
@@ -230,7 +274,7 @@ def _row(
         "folds_interval": metric.interval(score.get("fold_low"), score.get("fold_high")),
         "folds_range": _range(metric, score.get("fold_min"), score.get("fold_max")),
         "validation": _cell(name, validation),
-        "others": [_cell(*pair) for pair in zip(columns, others, strict=True)],
+        "others": others,
         "seconds": numbers.seconds(row["seconds"]),
         "seconds_key": "" if row["seconds"] is None else row["seconds"],
         "memory": numbers.megabytes(row["peak_memory_mb"]),
@@ -238,6 +282,23 @@ def _row(
         "dropped": row.get("dropped") or 0,
         "floor": str(row["model"]).startswith("dummy"),
     }
+
+
+def _behind(metric: numbers.Metric, row: dict | None) -> dict | None:
+    """How far a run is from the best, and whether it is clear that it is not as good."""
+    if not row or row["difference"] is None:
+        return None
+    return {
+        "text": metric.difference(row["difference"]).removesuffix(" points"),
+        "interval": metric.interval(row["low"], row["high"]),
+        "certain": is_clear(row),
+    }
+
+
+def is_clear(difference: dict) -> bool:
+    """Tell whether the interval of a difference holds no 0; False where there is none."""
+    low, high = difference["low"], difference["high"]
+    return low is not None and high is not None and (low > 0 or high < 0)
 
 
 def _range(metric: numbers.Metric, low: float | None, high: float | None) -> str:

@@ -25,6 +25,8 @@ _EMPTY = {
     "fixed": "use stratified or stratified_group_kfold, which suit small sets",
     "stratified": "give the part a larger share",
     "group": "use stratified_group_kfold, which spreads the artists of each class",
+    "kfold": "use stratified_kfold, which spreads the tracks of each class",
+    "group_kfold": "use stratified_group_kfold, which spreads the artists of each class",
     "published": "leave them out: choose names the labels that count",
 }
 
@@ -52,7 +54,7 @@ class Empty(NamedTuple):
     part: str
 
 
-def check_classes(rows: pl.DataFrame, chosen: Sequence[str] = ()) -> None:
+def check_left(rows: pl.DataFrame, chosen: Sequence[str] = ()) -> None:
     """Refuse to divide what leaves nothing to tell apart.
 
     Parameters
@@ -167,14 +169,18 @@ def explain_empty(
     text = f"the method {method!r}{seeded} leaves parts without some class:\n{_some(lines)}\n"
     if seeds is None:
         return f"{text}Complete the list, or {_LEAVE_OUT}"
+    hint = _EMPTY.get(method, "add tracks to these classes, or use fewer folds")
+    return text + say_seeds(seeds) + hint
+
+
+def say_seeds(seeds: Seeds) -> str:
+    """The beginning of a sentence that says which seeds work; something else may help, too."""
     if seeds.found:
-        text += f"Seeds that work: {', '.join(map(str, seeds.found))}; or "
-    else:
-        text += f"No seed up to {seeds.last} works; "
-    return text + _EMPTY.get(method, "add tracks to these classes, or use fewer folds")
+        return f"Seeds that work: {', '.join(map(str, seeds.found))}; or "
+    return f"No seed up to {seeds.last} works; "
 
 
-def class_table(rows: pl.DataFrame) -> str:
+def summary(rows: pl.DataFrame) -> str:
     """One line per class: how many tracks count, and why the others do not."""
     return _some([_class_line(rows, label) for label in _classes(rows)])
 

@@ -21,7 +21,7 @@ def describe_split(tracks: pl.DataFrame, split: pl.DataFrame) -> dict[str, pl.Da
     dict
         ``labels``: repeat, fold, label (of those that the split gives; null: none), part,
         tracks, artists (known ones), unknown_artists (tracks whose artist is unknown); sorted
-        by these.
+        by these. In splits of numbers, which have no labels, it is null for all.
 
         ``folds``: repeat, fold, the number of tracks in train, validation, test, duplicate and
         excluded; and of those in train, validation and test: artists (known ones),
@@ -34,6 +34,8 @@ def describe_split(tracks: pl.DataFrame, split: pl.DataFrame) -> dict[str, pl.Da
     )
     key = ["repeat", "fold"]
     known, unknown = pl.col("artist_key").drop_nulls().n_unique(), pl.col("artist_key").null_count()
+    if "values" in split.columns:
+        rows = rows.with_columns(labels=pl.lit(None, pl.List(pl.String)))
     labels = (
         rows.explode("labels")
         .group_by(*key, pl.col("labels").alias("label"), "part")

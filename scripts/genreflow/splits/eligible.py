@@ -7,7 +7,7 @@ import polars as pl
 from genreflow.artists import add_artist_key
 from genreflow.errors import GenreflowError
 from genreflow.parts import PARTS
-from genreflow.splits.labels import take_rarest, view_labels
+from genreflow.splits.labels import take_rarest, view_labels, view_targets
 from genreflow.tracks import conflicts as find_conflicts
 from genreflow.tracks import label_set
 
@@ -27,6 +27,7 @@ def find_eligible(
     choose: Sequence[str] | None = None,
     several: str = "exclude",
     conflicts: str = "exclude",
+    targets: Sequence[str] | None = None,
     listed: str | None = None,
     copies: bool = False,
 ) -> pl.DataFrame:
@@ -38,7 +39,8 @@ def find_eligible(
         the tracks table
     min_seconds : number >= 0 [s]
     task : str
-        single_label: each track has one label; multi_label: as many as its recording has
+        single_label: each track has one label; multi_label: as many as its recording has;
+        regression: labels do not matter, numbers do
     choose : sequence of str or None
         labels that count; tracks without one of them are excluded
     several : str
@@ -47,6 +49,8 @@ def find_eligible(
     conflicts : str
         single_label: recordings under several labels are excluded (exclude), or count once under
         each of them (keep)
+    targets : sequence of str or None
+        regression: the numbers that a track must have, its own ones
     listed : str or None
         name of a given list; only its tracks count. Where it names one of two copies under
         different labels, it has settled their conflict.
@@ -58,14 +62,19 @@ def find_eligible(
     pl.DataFrame
         track_id, digest, labels (that count), label (all of them as one text), artist_key, side
         (of the given list), part (excluded, duplicate, or null where the track may be used),
-        reason, and kind, the reason without names; sorted by track_id
+        reason, and kind, the reason without names; sorted by track_id. For regression the labels
+        are the targets, the same for all, and the column values has their numbers.
 
     Raises
     ------
     GenreflowError
-        where there is no such list, or no track has one of the chosen labels
+        where there is no such list or number, or no track has one of the chosen labels
     """
-    rows = _add_side(view_labels(tracks, task=task, choose=choose), listed)
+    if task == "regression":
+        viewed = view_targets(tracks, targets or ())
+    else:
+        viewed = view_labels(tracks, task=task, choose=choose)
+    rows = _add_side(viewed, listed)
     short = (pl.col("seconds") < min_seconds).fill_null(False)
     usable = (pl.col("status") != "quarantined") & pl.col("known")
     single = task == "single_label"
@@ -84,6 +93,7 @@ def find_eligible(
         (pl.col("status") == "quarantined", pl.col("reason"), pl.col("reason")),
         (pl.col("unchosen"), *[pl.lit("none of the chosen labels")] * 2),
         (pl.col("label").is_null(), *[pl.lit("no label")] * 2),
+        (pl.col("lacking").is_not_null(), *[pl.format("no value of {}", "lacking")] * 2),
         (~pl.col("known"), *[pl.lit(unlisted)] * 2),
         (torn, pl.col("conflict"), pl.lit(OTHER_LABEL)),
         (
@@ -100,6 +110,7 @@ def find_eligible(
         "label",
         "artist_key",
         "side",
+        *(["values"] if task == "regression" else []),
         part=pl.when(pl.any_horizontal(mask for mask, _, _ in grounds)).then(pl.lit("excluded")),
         reason=pl.coalesce(pl.when(mask).then(reason) for mask, reason, _ in grounds),
         kind=pl.coalesce(pl.when(mask).then(kind) for mask, _, kind in grounds),

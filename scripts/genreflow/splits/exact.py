@@ -161,8 +161,7 @@ def stratified_group_kfold(
     groups = artist_groups(rows)["group"].to_numpy()
     needed = needed_parts(validation)
     require(rows, groups, "artists", len(needed), "stratified_group_kfold")
-    if len(set(groups)) < folds:
-        raise ValueError(f"{folds} folds need {folds} artists, there are {len(set(groups))}")
+    _require_groups(groups, folds)
     made = []
     for repeat in range(repeats):
         splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed + repeat)
@@ -177,6 +176,86 @@ def stratified_group_kfold(
                 parts[train[inside]] = "validation"
             made.append((repeat, fold, parts))
     return Division(rows, made, ("train",), needed[1:])
+
+
+def kfold(
+    rows: pl.DataFrame,
+    *,
+    folds: int = 5,
+    validation: float = 0.0,
+    repeats: int = 1,
+    seed: int = 0,
+) -> Division:
+    """Test every track once, whatever its labels: scikit-learn's KFold, shuffled.
+
+    Parameters
+    ----------
+    rows : pl.DataFrame
+        as `find_eligible` returns
+    folds : int > 1
+    validation : number in [0, 1)
+        share of all tracks, drawn from each fold's training side by ShuffleSplit
+    repeats : int > 0
+    seed : int
+    """
+    from sklearn.model_selection import KFold, ShuffleSplit
+
+    # Where a recording counts under several labels, its tracks are drawn as one.
+    firsts = counted(rows).select(pl.col("track_id").min().over("digest"))["track_id"].to_numpy()
+    names, recording = np.unique(firsts, return_inverse=True)
+    total, needed = len(names), needed_parts(validation)
+    if total < folds:
+        raise ValueError(f"{folds} folds need {folds} recordings, there are {total}")
+    size = _count(validation, total)
+    made = []
+    for repeat in range(repeats):
+        splitter = KFold(folds, shuffle=True, random_state=seed + repeat)
+        inner = ShuffleSplit(1, test_size=size or None, random_state=seed + repeat)
+        for fold, (train, test) in enumerate(splitter.split(names)):
+            parts = _parts(total, test)
+            if size:
+                parts[train[next(inner.split(train))[1]]] = "validation"
+            made.append((repeat, fold, parts[recording]))
+    return Division(rows, made, ("train",), needed[1:], Units(firsts, "recordings", len(needed), 2))
+
+
+def group_kfold(
+    rows: pl.DataFrame,
+    *,
+    folds: int = 5,
+    validation: float = 0.0,
+    repeats: int = 1,
+    seed: int = 0,
+) -> Division:
+    """Test every artist once, whatever the labels: scikit-learn's GroupKFold, shuffled.
+
+    Parameters
+    ----------
+    rows : pl.DataFrame
+        as `find_eligible` returns
+    folds : int > 1
+        each tests as many artists, not as many tracks
+    validation : number in [0, 1)
+        share of all artists, drawn from each fold's training side by GroupShuffleSplit
+    repeats : int > 0
+    seed : int
+    """
+    from sklearn.model_selection import GroupKFold, GroupShuffleSplit
+
+    groups = artist_groups(rows)["group"].to_numpy()
+    _require_groups(groups, folds)
+    size, needed = _count(validation, len(set(groups))), needed_parts(validation)
+    made = []
+    for repeat in range(repeats):
+        splitter = GroupKFold(folds, shuffle=True, random_state=seed + repeat)
+        inner = GroupShuffleSplit(1, test_size=size or None, random_state=seed + repeat)
+        for fold, (train, test) in enumerate(splitter.split(groups, groups=groups)):
+            parts = _parts(len(groups), test)
+            if size:
+                inside = next(inner.split(train, groups=groups[train]))[1]
+                parts[train[inside]] = "validation"
+            made.append((repeat, fold, parts))
+    return Division(rows, made, ("train",), needed[1:], Units(groups, "artists", len(needed), 2))
 
 
 def given(rows: pl.DataFrame, *, list: str, merge_validation: bool = False) -> Division:
@@ -251,6 +330,11 @@ def published(
         torn = sides.group_by("digest").agg(pl.col("tested").n_unique())["tested"] > 1
         log.info("repeat %d: %d recordings stand on both sides", repeat, torn.sum())
     return Division(rows, folds, ("train",), ("test",))
+
+
+def _require_groups(groups: np.ndarray, folds: int) -> None:
+    if len(set(groups)) < folds:
+        raise ValueError(f"{folds} folds need {folds} artists, there are {len(set(groups))}")
 
 
 def _count(share: float, total: int) -> int:

@@ -1,4 +1,4 @@
-"""What a split takes each track's labels to be."""
+"""What a split takes each track's labels, or numbers, to be."""
 
 from collections.abc import Sequence
 
@@ -25,8 +25,9 @@ def view_labels(
     Returns
     -------
     pl.DataFrame
-        the tracks with other ``labels`` [list of str], each once, null where none is left; and
-        ``unchosen``: whether there were some, but none of the chosen ones
+        the tracks with other ``labels`` [list of str], each once, null where none is left;
+        ``unchosen``: whether there were some, but none of the chosen ones; and ``lacking``, null,
+        see `view_targets`
 
     Raises
     ------
@@ -45,6 +46,47 @@ def view_labels(
     return tracks.with_columns(
         labels=pl.when(left).then(labels),
         unchosen=(labelled & ~left).fill_null(False),
+        lacking=pl.lit(None, pl.String),
+    )
+
+
+def view_targets(tracks: pl.DataFrame, targets: Sequence[str]) -> pl.DataFrame:
+    """Leave of every track the numbers that count.
+
+    Parameters
+    ----------
+    tracks : pl.DataFrame
+        the tracks table
+    targets : sequence of str
+        names of the numbers
+
+    Returns
+    -------
+    pl.DataFrame
+        the tracks with other ``labels`` [list of str], the names, the same for all;
+        ``values`` [list of f64], the numbers in this order, null where they are not known;
+        ``lacking`` [str], the names of these, null where there are none; and ``unchosen``, False,
+        see `view_labels`
+
+    Raises
+    ------
+    GenreflowError
+        where the dataset has no such number
+    """
+    known = [name.removeprefix("target_") for name in tracks.columns if name[:7] == "target_"]
+    for name in targets:
+        require_known(name, known, "targets", "numbers that the dataset's file names")
+    columns = [f"target_{name}" for name in targets]
+    missing = [
+        pl.when(pl.col(column).is_null()).then(pl.lit(name))
+        for name, column in zip(targets, columns, strict=True)
+    ]
+    lacking = pl.concat_str(missing, separator=", ", ignore_nulls=True)
+    return tracks.with_columns(
+        labels=pl.lit(pl.Series([list(targets)], dtype=pl.List(pl.String))).first(),
+        values=pl.concat_list(columns),
+        lacking=pl.when(lacking != "").then(lacking),
+        unchosen=pl.lit(False),
     )
 
 

@@ -13,12 +13,14 @@ from genreflow.errors import GenreflowError
 from genreflow.models.build import ESTIMATOR, build_estimator, estimator_path
 from genreflow.models.predict import predict_tracks
 from genreflow.training.inner import Folds, inner_folds, keep_back
-from genreflow.training.rows import Rows
+from genreflow.training.rows import Rows, task_of
 from genreflow.training.search import search_parameters
 from genreflow.training.thresholds import best_thresholds
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
+
+    from genreflow.features.inputs import Inputs
 
 log = logging.getLogger("genreflow")
 
@@ -49,7 +51,7 @@ class Fitted(NamedTuple):
 
 def fit_model(
     spec: Mapping[str, Any],
-    X: np.ndarray,
+    X: "np.ndarray | Inputs",
     y: np.ndarray,
     groups: np.ndarray,
     *,
@@ -74,11 +76,11 @@ def fit_model(
     ----------
     spec : mapping
         a model as in config/models, with the schema's defaults filled in
-    X : np.ndarray [shape=(n, n_features), dtype=float64]
+    X : np.ndarray [shape=(n, n_features), dtype=float64] or Inputs
         NaN where a value is missing that `preparation` replaces
-    y : np.ndarray [shape=(n,) or (n, n_labels), dtype=int]
-        number of each row's label, every number from 0 on occurring; or 0 and 1 for each of at
-        least two labels, every label occurring
+    y : np.ndarray [shape=(n,) or (n, n_labels), dtype=int or float64]
+        number of each row's label, every number from 0 on occurring; 0 and 1 for each of at least
+        two labels, every label occurring; or, as float64, the numbers that a regression tells
     groups : np.ndarray [shape=(n,)]
         artist of each row, or the track itself; kept together by search and calibration
     tracks : np.ndarray [shape=(n,)], optional
@@ -94,7 +96,7 @@ def fit_model(
     thresholds : float, ``"validation"`` or None
         the probability from which on a track gets a label; or that of the best F1 of each label
         on the validation part, without one on out-of-fold predictions of the training part; None
-        where each track has one label
+        where each track has one label, or numbers
     checkpoint : Path, optional
         file from which an estimator that can do so goes on where a killed job stopped
     seed : int >= 0
@@ -124,7 +126,7 @@ def fit_model(
         threads=threads,
         features=features,
         preparation=preparation,
-        multi_label=y.ndim == 2,
+        task=task_of(y),
         where=where,
     )
     fitting = _Fitting(calibrate=spec["calibrate"], labels=labels, seed=seed, where=where)

@@ -9,15 +9,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import polars as pl
 
-from genreflow.errors import GenreflowError
 from genreflow.models.build import ESTIMATOR
 from genreflow.models.files import save_model
-from genreflow.models.predict import predict_tracks
 from genreflow.parts import PARTS
+from genreflow.training.coding import Coding, code_targets
 from genreflow.training.fit import Fitted
 from genreflow.training.rows import Rows
 from genreflow.training.table import TrainingTable
-from genreflow.training.targets import Targets
+from genreflow.training.targets import NumberTargets, Targets
 
 PREDICTIONS = {
     "track_id": pl.String,
@@ -36,8 +35,10 @@ HISTORY = {
     "part": pl.String,
     "loss": pl.Float64,
     "accuracy": pl.Float64,
+    "r2": pl.Float64,
     "learning_rate": pl.Float64,
     "seconds": pl.Float64,
+    "seconds_loading": pl.Float64,
 }
 
 
@@ -57,6 +58,7 @@ class Fold:
     n_parameters: int | None
     best_epoch: int | None
     thresholds: dict[str, float] | None
+    ranges: dict[str, list[float]] | None
     dropped: dict[str, str]
 
 
@@ -71,7 +73,7 @@ class Trained(NamedTuple):
 def train_fold(
     table: TrainingTable,
     tested: TrainingTable,
-    targets: Targets,
+    targets: Targets | NumberTargets,
     parts: pl.DataFrame,
     repeat: int,
     fold: int,
@@ -86,7 +88,7 @@ def train_fold(
     ----------
     table, tested : TrainingTable
         the tracks, and as what those of the test part are tested
-    targets : Targets
+    targets : Targets or NumberTargets
     parts : pl.DataFrame [columns: track_id, part, ...]
         of this fold
     repeat, fold : int
@@ -105,56 +107,43 @@ def train_fold(
     Raises
     ------
     GenreflowError
-        if the training part has fewer than 2 labels, or the model cannot be used
+        if the training part has fewer than 2 labels, or one value of a number for all tracks, or
+        the model cannot be used
     """
     members = {part: parts.filter(pl.col("part") == part)["track_id"].to_list() for part in PARTS}
     rows = table.rows(members["train"], copies=True)
     truth = targets.truth(repeat, fold, table.track_ids[rows])
-    # A label that the training part lacks is not learned, and keeps the probability 0.
-    learned = np.flatnonzero(truth.any(axis=0))
-    classes = [targets.classes[column] for column in learned]
     sizes = {"train": len(np.unique(table.track_ids[rows]))}
-    if len(classes) < 2:
-        raise GenreflowError(
-            f"{where}: the training part has {sizes['train']} tracks with features and "
-            f"{len(classes)} labels; at least 2 labels are needed"
-        )
+    coding = code_targets(targets, truth, tracks=sizes["train"], where=where)
     begun = time.perf_counter()
     fitted = fit(
         table.X[rows],
-        targets.encode(truth[:, learned]),
+        coding.encode(truth),
         table.groups[rows],
         tracks=table.track_ids[rows],
         copied=table.copied[rows],
-        labels=classes,
-        validation=_validation(table, targets, members["validation"], repeat, fold, learned),
+        labels=coding.names,
+        validation=_validation(table, coding, members["validation"], repeat, fold),
         where=where,
     )
     done_fitting = time.perf_counter()
     thresholds = told = None
     if fitted.thresholds is not None:
-        thresholds = np.full(len(targets.classes), 0.5)
-        thresholds[learned] = fitted.thresholds
-        told = dict(zip(classes, fitted.thresholds.tolist(), strict=True))
+        thresholds = coding.spread(fitted.thresholds, 0.5)
+        told = dict(zip(coding.names, fitted.thresholds.tolist(), strict=True))
     predicted = [pl.DataFrame(schema=PREDICTIONS)]
     for part, source in (("validation", table), ("test", tested)):
         asked = source.rows(members[part])
         sizes[part] = 0
         if len(asked):
-            firsts, own = predict_tracks(
-                fitted.pipeline,
-                source.X[asked],
-                source.track_ids[asked],
-                multi_label=targets.multi_label,
-            )
-            tracks = source.track_ids[asked][firsts]
+            own = source.track_ids[asked]
+            firsts, scores = coding.predict(fitted.pipeline, source.X[asked], own)
+            tracks = own[firsts]
             sizes[part] = len(tracks)
-            scores = np.zeros((len(tracks), len(targets.classes)))
-            scores[:, learned] = own
             keys = {"repeat": repeat, "fold": fold, "part": part}
             predicted.append(_long(tracks, targets, scores, thresholds, **keys))
     done = time.perf_counter()
-    save_model(fitted.pipeline, classes, folder)
+    save_model(fitted.pipeline, coding.names, folder, targets=coding.ranges)
     dropped = _dropped(table, set().union(*members.values())) | _dropped(tested, members["test"])
     estimator = fitted.pipeline[ESTIMATOR]
     described = Fold(
@@ -168,6 +157,7 @@ def train_fold(
         n_parameters=getattr(estimator, "n_parameters_", None),
         best_epoch=getattr(estimator, "best_epoch_", None),
         thresholds=told,
+        ranges=coding.ranges,
         dropped=dict(sorted(dropped.items())),
     )
     epochs = [{"repeat": repeat, "fold": fold} | epoch for epoch in fitted.history]
@@ -175,24 +165,18 @@ def train_fold(
 
 
 def _validation(
-    table: TrainingTable,
-    targets: Targets,
-    track_ids: list[str],
-    repeat: int,
-    fold: int,
-    learned: np.ndarray,
+    table: TrainingTable, coding: Coding, track_ids: list[str], repeat: int, fold: int
 ) -> Rows | None:
-    """The validation part, without tracks of a single label that is not learned."""
+    """The validation part, without tracks of which the model cannot be told."""
     rows = table.rows(track_ids)
-    truth = targets.truth(repeat, fold, table.track_ids[rows])[:, learned]
-    if not targets.multi_label:
-        known = truth.any(axis=1)
-        rows, truth = rows[known], truth[known]
+    truth = coding.targets.truth(repeat, fold, table.track_ids[rows])
+    known = coding.is_known(truth)
+    rows, truth = rows[known], truth[known]
     if not len(rows):
         return None
     return Rows(
         table.X[rows],
-        targets.encode(truth),
+        coding.encode(truth),
         table.groups[rows],
         table.track_ids[rows],
         table.copied[rows],
@@ -206,12 +190,12 @@ def _dropped(table: TrainingTable, track_ids: Iterable[str]) -> dict[str, str]:
 
 def _long(
     track_ids: np.ndarray,
-    targets: Targets,
+    targets: Targets | NumberTargets,
     scores: np.ndarray,
     thresholds: np.ndarray | None,
     **keys: Any,
 ) -> pl.DataFrame:
-    """One row for each track and label; `keys` are the same in all of them."""
+    """One row for each track and target; `keys` are the same in all of them."""
     truth = targets.truth(keys["repeat"], keys["fold"], track_ids)
     return pl.DataFrame(
         {

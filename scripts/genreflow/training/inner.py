@@ -5,6 +5,7 @@ import logging
 import numpy as np
 
 from genreflow.errors import GenreflowError
+from genreflow.training.rows import task_of
 
 log = logging.getLogger("genreflow")
 
@@ -32,12 +33,12 @@ def inner_folds(
 
     Tracks of several labels are divided by iterative stratification (Sechidis et al. 2011). There
     a label of a single group is in one fold alone, which is logged as a warning: the others stay
-    together.
+    together. Where numbers are to be told, groups are divided whatever these are.
 
     Parameters
     ----------
-    y : np.ndarray [shape=(n,) or (n, n_labels), dtype=int]
-        number of each row's label, or 0 and 1 for each label
+    y : np.ndarray [shape=(n,) or (n, n_labels), dtype=int or float64]
+        number of each row's label, 0 and 1 for each label, or the numbers of a regression
     groups : np.ndarray [shape=(n,)]
         what must stay together
     folds : int >= 2
@@ -56,10 +57,10 @@ def inner_folds(
     Raises
     ------
     GenreflowError
-        if a label has a single track, or all tracks, of several labels, are one
+        if a label has a single track, or all tracks, of several labels or of numbers, are one
     """
     firsts, owners = _owners(y, tracks)
-    divide = _divide if y.ndim == 1 else _divide_label_sets
+    divide = DIVIDE[task_of(y)]
     divided = divide(y[firsts], groups[firsts], folds, seed=seed, where=where, purpose=purpose)
     return [
         (np.flatnonzero(np.isin(owners, fitted)), np.flatnonzero(np.isin(owners, predicted)))
@@ -74,7 +75,7 @@ def keep_back(
 
     Of ten shares of equal stratification (as `inner_folds` has it for several labels) it is the
     one nearest to a tenth without which all labels are still known. A label of a single group
-    stays wholly with the others.
+    stays wholly with the others. Where numbers are to be told, groups alone make the shares.
 
     Parameters
     ----------
@@ -91,7 +92,7 @@ def keep_back(
 
     firsts, owners = _owners(y, tracks)
     own = y[firsts]
-    has = own if y.ndim == 2 else np.equal.outer(own, np.unique(own))
+    has = _labels(own)
     _, units = np.unique(groups[firsts], return_inverse=True)
     counts, sizes = _count(has, units), np.bincount(units)
     alone = (counts > 0).sum(axis=0) < 2
@@ -112,6 +113,14 @@ def _owners(y: np.ndarray, tracks: np.ndarray | None) -> tuple[np.ndarray, np.nd
         tracks = np.arange(len(y))
     _, firsts, owners = np.unique(tracks, return_index=True, return_inverse=True)
     return firsts, owners
+
+
+def _labels(y: np.ndarray) -> np.ndarray:
+    """Which labels tracks have; numbers are as a single one that all have."""
+    task = task_of(y)
+    if task == "regression":
+        return np.ones((len(y), 1), dtype=np.int64)
+    return y if task == "multi_label" else np.equal.outer(y, np.unique(y))
 
 
 def _count(y: np.ndarray, units: np.ndarray) -> np.ndarray:
@@ -202,5 +211,30 @@ def _divide_label_sets(
     return [(np.flatnonzero(fold != own), np.flatnonzero(fold == own)) for own in np.unique(fold)]
 
 
+def _divide_numbers(
+    y: np.ndarray, groups: np.ndarray, folds: int, *, seed: int, where: str, purpose: str
+) -> Folds:
+    """Divide tracks of which numbers are to be told."""
+    from sklearn.model_selection import GroupKFold
+
+    if len(y) < 2:
+        raise GenreflowError(f"{purpose} needs at least 2 training tracks")
+    names, units = np.unique(groups, return_inverse=True)
+    if len(names) < 2:
+        log.warning("%s: %s divides tracks, not artists: there is one artist", where, purpose)
+        units = np.arange(len(y))
+    most = min(folds, units.max() + 1)
+    if most < folds:
+        log.warning("%s: %d folds for %s: artists are few", where, most, purpose)
+    return list(GroupKFold(int(most), shuffle=True, random_state=seed).split(y, y, units))
+
+
 def _in_one_fold(folds: np.ndarray) -> bool:
     return len(np.unique(folds)) == 1
+
+
+DIVIDE = {
+    "single_label": _divide,
+    "multi_label": _divide_label_sets,
+    "regression": _divide_numbers,
+}

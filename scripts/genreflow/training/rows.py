@@ -1,8 +1,12 @@
 """Rows that a model is fitted on, or tried on."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from genreflow.features.inputs import Inputs
 
 
 @dataclass(frozen=True)
@@ -11,9 +15,9 @@ class Rows:
 
     Attributes
     ----------
-    X : np.ndarray [shape=(n, n_features), dtype=float64]
-    y : np.ndarray [shape=(n,) or (n, n_labels), dtype=int]
-        number of each row's label, or 0 and 1 for each label
+    X : np.ndarray [shape=(n, n_features), dtype=float64] or Inputs
+    y : np.ndarray [shape=(n,) or (n, n_labels), dtype=int or float64]
+        number of each row's label, 0 and 1 for each label, or the numbers of a regression
     groups : np.ndarray [shape=(n,)]
         artist of each row, or the track itself
     tracks : np.ndarray [shape=(n,)]
@@ -22,7 +26,7 @@ class Rows:
         whether a row describes a copy of its track
     """
 
-    X: np.ndarray
+    X: "np.ndarray | Inputs"
     y: np.ndarray
     groups: np.ndarray
     tracks: np.ndarray
@@ -39,3 +43,10 @@ class Rows:
     def as_they_are(self) -> "Rows":
         """The rows that describe no copy."""
         return self.take(~self.copied)
+
+
+def task_of(y: np.ndarray) -> str:
+    """The task that fits what rows are told to be: see the attribute ``y`` of `Rows`."""
+    if y.dtype.kind == "f":
+        return "regression"
+    return "multi_label" if y.ndim == 2 else "single_label"

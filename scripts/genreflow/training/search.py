@@ -8,16 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from genreflow.errors import require_known
+from genreflow.errors import GenreflowError, require_known
 from genreflow.models.build import estimator_path
 from genreflow.models.predict import predict_probabilities
 from genreflow.training.inner import Folds
-from genreflow.training.rows import Rows
+from genreflow.training.rows import Rows, task_of
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
 log = logging.getLogger("genreflow")
+
+# Of several numbers each is the mean over them.
+NUMBER_SCORES = ("r2", "neg_mean_squared_error", "neg_mean_absolute_error")
 
 
 def search_parameters(
@@ -82,10 +85,15 @@ def search_parameters(
 
 def _scoring(name: str, y: np.ndarray) -> str | Callable:
     """What scikit-learn's searches take: its own name of a score, or a function for label sets."""
-    if y.ndim == 1:
-        return name
-    require_known(name, LABEL_SET_SCORES, "search.scoring", "scores for several labels")
-    return LABEL_SET_SCORES[name]
+    task = task_of(y)
+    if task == "multi_label":
+        require_known(name, LABEL_SET_SCORES, "search.scoring", "scores for several labels")
+        return LABEL_SET_SCORES[name]
+    if task == "regression":
+        require_known(name, NUMBER_SCORES, "search.scoring", "scores for numbers")
+    elif name in NUMBER_SCORES:
+        raise GenreflowError(f"search.scoring: {name!r} is for numbers, and the split is of labels")
+    return name
 
 
 def _exact_match(pipeline: "Pipeline", X: np.ndarray, y: np.ndarray) -> float:

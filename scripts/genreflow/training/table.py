@@ -9,14 +9,14 @@ import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 import numpy as np
 import polars as pl
 
 from genreflow.artists import split_groups
 from genreflow.errors import GenreflowError
-from genreflow.features.table import as_matrix, load_vectors
+from genreflow.features.combine import Described, describe_tracks
+from genreflow.features.inputs import Inputs
 from genreflow.training.targets import Targets
 
 log = logging.getLogger("genreflow")
@@ -35,10 +35,10 @@ class TrainingTable:
         a group is what an artist split keeps on one side
     copied : np.ndarray [shape=(n,), dtype=bool]
         whether a row describes a copy of its track, not the track as it is
-    X : np.ndarray [shape=(n, n_features), dtype=float64]
-        NaN where a value is missing
+    X : np.ndarray [shape=(n, n_features), dtype=float64] or Inputs
+        NaN where a value is missing; arrays are read when they are asked for
     features : tuple of str
-        names of the columns of `X`
+        names of the columns of a matrix; none of arrays
     dropped : dict
         tracks of the split that have no features, and why
     missing_copies : dict
@@ -48,7 +48,7 @@ class TrainingTable:
     track_ids: np.ndarray
     groups: np.ndarray
     copied: np.ndarray
-    X: np.ndarray
+    X: np.ndarray | Inputs
     features: tuple[str, ...]
     dropped: dict[str, str]
     missing_copies: dict[str, int] = field(default_factory=dict)
@@ -59,18 +59,20 @@ class TrainingTable:
         Returns
         -------
         str
-            SHA-256, in hexadecimal digits, of a line of JSON, ``[features, track_ids, labels]``,
-            labels being ``[repeat, fold, track_id, labels]`` of each track, followed by the numbers
-            of the copies' rows where there are copies, and of the bytes of `X` as little-endian
-            float64, row by row
+            SHA-256, in hexadecimal digits, of a line of JSON, ``[features, track_ids, truth]``,
+            truth being what `targets` tells of the tracks, followed by the numbers of the copies'
+            rows where there are copies, and of the bytes of a matrix as little-endian float64, row
+            by row, or of the digest of arrays
         """
-        known = pl.col("track_id").is_in(np.unique(self.track_ids).tolist())
-        labels = targets.labels.filter(known).rows()
-        head = [list(self.features), self.track_ids.tolist(), labels]
+        truth = targets.told(np.unique(self.track_ids).tolist())
+        head = [list(self.features), self.track_ids.tolist(), truth]
         if self.copied.any():
             head.append(np.flatnonzero(self.copied).tolist())
         digest = hashlib.sha256(json.dumps(head).encode() + b"\n")
-        digest.update(np.ascontiguousarray(self.X, dtype="<f8").tobytes())
+        if isinstance(self.X, Inputs):
+            digest.update(self.X.digest().encode())
+        else:
+            digest.update(np.ascontiguousarray(self.X, dtype="<f8").tobytes())
         return digest.hexdigest()
 
     def rows(self, track_ids: Sequence[str], *, copies: bool = False) -> np.ndarray:
@@ -85,9 +87,10 @@ class TrainingTable:
 def read_table(
     tracks: pl.DataFrame,
     split: pl.DataFrame,
-    features: Sequence[str],
-    copies: Mapping[str, Sequence[str]] | None = None,
+    features: Mapping[str, Sequence[str]],
+    copies: Mapping[str, Mapping[str, Sequence[str]]] | None = None,
     *,
+    takes: str = "vectors",
     variant: str | None = None,
 ) -> TrainingTable:
     """Put together what a run is trained and tested on.
@@ -98,11 +101,14 @@ def read_table(
         all tracks of the dataset
     split : pl.DataFrame [columns: track_id, repeat, fold, part, ...]
         tracks that are in none of the parts train, validation and test of any fold are not used
-    features : sequence of str
-        feature tables of the dataset's batches
-    copies : mapping of str to sequence of str, optional
-        feature tables of the tracks' copies by variant. Only tracks that some fold trains on get
-        copies; a copy without features is left out, and its track stays.
+    features : mapping of str to sequence of str
+        by feature set, the feature tables of the dataset's batches
+    copies : mapping of str to mapping, optional
+        by variant, and then as `features`, the feature tables of the tracks' copies. Only tracks
+        that some fold trains on get copies; a copy that one of the sets does not describe is left
+        out, and its track stays.
+    takes : {"vectors", "arrays"}
+        what the model takes, as `describe_tracks` says
     variant : str, optional
         what `features` describe, where it is not the tracks as they are; named in reasons
 
@@ -113,37 +119,36 @@ def read_table(
     Raises
     ------
     GenreflowError
-        if the tracks are not known, none has features, or copies have other features than their
-        tracks
+        if the tracks are not known, none has features, copies have other features than their
+        tracks, or the feature sets do not go together
     """
     wanted = _wanted(tracks, split)
-    original = _describe(features, wanted, variant)
+    original = _describe(features, wanted, variant, takes)
     for track_id, reason in original.failed.items():
         log.warning("%s is left out: %s", track_id, reason)
-    if original.head.is_empty():
+    if original.rows.is_empty():
         reason = next(iter(original.failed.values()), "there are no tracks")
         raise GenreflowError(
             f"none of the split's {len(wanted)} tracks has features; the first is left out "
             f"because: {reason}"
         )
-    trained = split.filter(pl.col("part") == "train").join(original.head, on="track_id", how="semi")
+    trained = split.filter(pl.col("part") == "train").join(original.rows, on="track_id", how="semi")
     described, missing = [original], {}
     for name, paths in (copies or {}).items():
-        made = _describe(paths, wanted.join(trained, on="track_id", how="semi"), name)
+        made = _describe(paths, wanted.join(trained, on="track_id", how="semi"), name, takes)
         for track_id, reason in made.failed.items():
             log.warning("%s is trained on without a copy %s", track_id, reason)
-        require_same_features(made.features, original.features, name)
+        require_same_features(made.names, original.names, name)
         missing[name] = len(made.failed)
         described.append(made)
-    rows = _ordered([made.head for made in described])
+    rows = _ordered([made.rows for made in described])
     rows = rows.join(wanted, on="track_id", maintain_order="left")
-    X = np.concatenate([made.X for made in described if len(made.X)])
     return TrainingTable(
         track_ids=np.array(rows["track_id"].to_list(), dtype=str),
         groups=np.array(rows["group"].to_list(), dtype=str),
         copied=(rows["variant"] > 0).to_numpy(),
-        X=X[rows["row"].to_numpy()],
-        features=original.features,
+        X=_stack([made.X for made in described])[rows["row"].to_numpy()],
+        features=original.names,
         dropped=original.failed,
         missing_copies=missing,
     )
@@ -185,30 +190,22 @@ def _wanted(tracks: pl.DataFrame, split: pl.DataFrame) -> pl.DataFrame:
     return rows.select("track_id", "batch", "group").sort("track_id")
 
 
-class _Described(NamedTuple):
-    """Tracks in one variant: what each row of `X` describes, and why some tracks have no row."""
-
-    head: pl.DataFrame
-    X: np.ndarray
-    features: tuple[str, ...]
-    failed: dict[str, str]
-
-
-def _describe(paths: Sequence[str], wanted: pl.DataFrame, variant: str | None) -> _Described:
+def _describe(
+    features: Mapping[str, Sequence[str]], wanted: pl.DataFrame, variant: str | None, takes: str
+) -> Described:
     """What the feature tables of a variant tell of the tracks that are wanted."""
-    vectors = load_vectors(paths, wanted.select("track_id", "batch"))
-    known = vectors.filter(pl.col("reason").is_null())
-    failed = vectors.filter(pl.col("reason").is_not_null()).select("track_id", "reason")
-    features, X = as_matrix(known)
-    return _Described(
-        head=known.select("track_id", "segment"),
-        X=X,
-        features=features,
-        failed={
-            track_id: f"as {variant}: {reason}" if variant else reason
-            for track_id, reason in failed.iter_rows()
-        },
-    )
+    described = describe_tracks(features, wanted, takes=takes)
+    if variant is None:
+        return described
+    failed = {track: f"as {variant}: {reason}" for track, reason in described.failed.items()}
+    return described._replace(failed=failed)
+
+
+def _stack(parts: Sequence[np.ndarray | Inputs]) -> np.ndarray | Inputs:
+    """The rows of all variants, one behind the other."""
+    if isinstance(parts[0], Inputs):
+        return Inputs.concatenate(parts)
+    return np.concatenate([X for X in parts if len(X)])
 
 
 def _ordered(heads: Sequence[pl.DataFrame]) -> pl.DataFrame:

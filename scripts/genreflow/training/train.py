@@ -16,6 +16,7 @@ import numpy as np
 import polars as pl
 
 from genreflow.errors import GenreflowError
+from genreflow.features.inputs import Inputs
 from genreflow.journal import progress
 from genreflow.models.build import STRATEGIES, build_estimator
 from genreflow.threads import limit_threads
@@ -44,13 +45,14 @@ def train_run(
     *,
     tracks: str | Path,
     split: str | Path,
-    features: Sequence[str],
-    copies: Mapping[str, Sequence[str]] | None = None,
-    test_features: Sequence[str] | None = None,
+    features: Mapping[str, Sequence[str]],
+    copies: Mapping[str, Mapping[str, Sequence[str]]] | None = None,
+    test_features: Mapping[str, Sequence[str]] | None = None,
     model: Mapping[str, Any],
     run: str,
     seed: int,
     provenance: Mapping[str, Any],
+    targets: Sequence[str] | None = None,
     preparation: Mapping[str, Any] | None = None,
     thresholds: float | str | None = None,
     predictions: str | Path,
@@ -63,32 +65,37 @@ def train_run(
     """Train a run on every fold of a split, and predict the tracks that it was not fitted on.
 
     A track is fitted with all its segments and copies. It is predicted as it is, never as a copy,
-    and its probabilities are the means of those of its segments.
+    and its probabilities, or numbers, are the means of those of its segments.
 
     Parameters
     ----------
     tracks, split : str or Path
         tables of the dataset's tracks and of the parts that they are in
-    features : sequence of str
-        feature tables of the dataset's batches
-    copies : mapping of str to sequence of str, optional
-        by variant, in the order of the study, feature tables of the copies that are trained on, too
-    test_features : sequence of str, optional
-        feature tables of the variant that stands for the tracks of the test part
+    features : mapping of str to sequence of str
+        by feature set, feature tables of the dataset's batches
+    copies : mapping of str to mapping, optional
+        by variant, in the order of the study, and then as `features`, feature tables of the copies
+        that are trained on, too
+    test_features : mapping of str to sequence of str, optional
+        as `features`, of the variant that stands for the tracks of the test part
     model : mapping
-        the model as in config/models, with the schema's defaults filled in
+        the model as in config/models, with the schema's defaults filled in; with ``takes: arrays``
+        nothing is read of the arrays before the model asks for them
     run : str
         name of the run
     seed : int >= 0
         each fold has a seed of its own, derived from this one
     provenance : mapping
         what run.json says beyond what is known here: study, dataset, split, split_method, task
-        (``"single_label"`` or ``"multi_label"``), snapshot, features (the set's name), feature_code
-        (digests of what made them), and test_variant (None where the test part is tested as it is)
+        (``"single_label"``, ``"multi_label"`` or ``"regression"``), snapshot, feature_code (digests
+        of what made the features), and test_variant (None where the test part is tested as it is)
+    targets : sequence of str, optional
+        which of the split's numbers a regression tells; all where absent
     preparation : mapping, optional
         what the dataset's columns need before any model takes them, as `build_estimator` says
     thresholds : float, ``"validation"`` or None
-        the probability from which on a track gets a label, as `fit_model` says; None for one label
+        the probability from which on a track gets a label, as `fit_model` says; None where tracks
+        have one label, or numbers
     predictions, models, history, record : str or Path
         predictions.parquet, the folder of the models, history.parquet (the epochs of networks) and
         run.json, to be written
@@ -107,14 +114,18 @@ def train_run(
     where = f"run {run}, split {provenance['split']}"
     parts = pl.read_parquet(split)
     known = pl.read_parquet(tracks)
-    targets = read_targets(parts, provenance["task"], where=where)
-    table = tested = read_table(known, parts, features, copies)
+    task, takes = provenance["task"], model.get("takes", "vectors")
+    if task == "regression" and thresholds is not None:
+        raise GenreflowError(f"{where}: thresholds are for labels, and the split is of numbers")
+    learned = read_targets(parts, task, where=where, names=targets)
+    table = tested = read_table(known, parts, features, copies, takes=takes)
     if test_features is not None:
-        tested = _read_tested(table, known, parts, test_features, provenance["test_variant"])
+        variant = provenance["test_variant"]
+        tested = _read_tested(table, known, parts, test_features, takes=takes, variant=variant)
     _require_values(table, preparation or {}, where)
     prepared = {"features": table.features, "preparation": preparation}
     # Libraries must be loaded before their threads can be limited.
-    build_estimator(model, seed=seed, threads=threads, where=where, **prepared)
+    build_estimator(model, seed=seed, threads=threads, task=task, where=where, **prepared)
 
     fit = partial(fit_model, model, thresholds=thresholds, threads=threads, **prepared)
     trained = []
@@ -125,7 +136,7 @@ def train_run(
             made = train_fold(
                 table,
                 tested,
-                targets,
+                learned,
                 parts.filter(pl.col("repeat") == repeat, pl.col("fold") == fold),
                 repeat,
                 fold,
@@ -143,15 +154,15 @@ def train_run(
     pl.concat(scores).sort(order).write_parquet(predictions)
     pl.concat(epochs).write_parquet(history)
     text = {
-        **_origin(provenance, table, copies or {}),
+        **_origin(provenance, table, features, copies or {}),
         "run": run,
         "model": dict(model),
         "preparation": preparation,
         "thresholds": thresholds,
-        "data_digest": table.digest(targets),
+        "data_digest": table.digest(learned),
         "missing_copies": table.missing_copies,
         "seed": seed,
-        "classes": list(targets.classes),
+        "classes": list(learned.classes),
         "folds": [asdict(fold) for fold in folds],
         "seconds": round(time.perf_counter() - started, 3),
         "peak_memory_mb": round(_peak_memory(), 1),
@@ -171,18 +182,25 @@ def _read_tested(
     table: TrainingTable,
     tracks: pl.DataFrame,
     split: pl.DataFrame,
-    features: Sequence[str],
+    features: Mapping[str, Sequence[str]],
+    *,
+    takes: str,
     variant: str,
 ) -> TrainingTable:
     """The tracks that any fold tests, as a variant of theirs; those that `table` knows."""
     known = split.filter(pl.col("part") == "test", ~pl.col("track_id").is_in(list(table.dropped)))
-    tested = read_table(tracks, known, features, variant=variant)
+    tested = read_table(tracks, known, features, takes=takes, variant=variant)
     require_same_features(tested.features, table.features, variant)
     return tested
 
 
 def _require_values(table: TrainingTable, preparation: Mapping[str, Any], where: str) -> None:
-    """Refuse missing values that nothing replaces: some models take them, and some do not."""
+    """Refuse missing values that nothing replaces: some models take them, and some do not.
+
+    Arrays have none: what is not finite is not kept.
+    """
+    if isinstance(table.X, Inputs):
+        return
     missing = np.isnan(table.X).any(axis=0)
     if missing.any() and preparation.get("missing") not in STRATEGIES:
         names = [name for name, some in zip(table.features, missing, strict=True) if some]
@@ -193,13 +211,16 @@ def _require_values(table: TrainingTable, preparation: Mapping[str, Any], where:
 
 
 def _origin(
-    provenance: Mapping[str, Any], table: TrainingTable, variants: Iterable[str]
+    provenance: Mapping[str, Any],
+    table: TrainingTable,
+    sets: Iterable[str],
+    variants: Iterable[str],
 ) -> dict[str, Any]:
     """What the workflow knows of the run, with the features as run.json has them."""
     known = dict(provenance)
     features = {
-        "sets": [known.pop("features")],
-        "names": list(table.features),
+        "sets": list(sets),
+        **({"names": list(table.features)} if table.features else {}),  # arrays have no columns
         "code": known.pop("feature_code"),
         "variants": list(variants),
         "test_variant": known.pop("test_variant", None),

@@ -7,15 +7,16 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import scipy
 import soundfile as sf
 
 from genreflow.datasets.demo.artists import ROSTER, SEED, Artist, artists
-from genreflow.datasets.demo.genres import GENRES
+from genreflow.datasets.demo.genres import GENRES, energy
 from genreflow.datasets.demo.instruments import RATE
-from genreflow.datasets.demo.mix import mix
+from genreflow.datasets.demo.mix import loudness, mix
 from genreflow.journal import progress
 
 CLIPS = 24
@@ -33,6 +34,24 @@ SUBTYPES = {".wav": "PCM_16", ".flac": "PCM_16", ".mp3": "MPEG_LAYER_III"}
 
 ADJECTIVES = ("Silver", "Lonely", "Electric", "Broken", "Golden", "Restless", "Distant", "Paper")
 NOUNS = ("Harbour", "Highway", "Mirror", "Garden", "Signal", "Weekend", "River", "Letter")
+
+
+class Known(NamedTuple):
+    """What is known of a clip because it was made; None where it cannot be heard.
+
+    Parameters
+    ----------
+    bpm : float or None [beats per minute]
+        the tempo that it was played to; none without a beat
+    loudness : float or None [dB re full scale]
+        see `mix.loudness`
+    energy : float or None
+        0 to 1, see `genres.energy`
+    """
+
+    bpm: float | None = None
+    loudness: float | None = None
+    energy: float | None = None
 
 
 @dataclass(frozen=True)
@@ -63,7 +82,8 @@ def make_corpus(root: Path, *, workers: int = 1) -> None:
 
     A hundred and forty-four clips of ten seconds, and a handful of files such as any collection
     has: a copy, a copy under another label, a broken, a truncated, a silent, a short and a clipped
-    one. ``tracks.csv`` states path, label, artist, title and bpm (empty without a beat).
+    one. ``tracks.csv`` states path, label, artist, title, and as far as it can be heard bpm
+    (empty without a beat), loudness and energy, see `Known`.
 
     Files that are there already with these very bytes are left alone, and so is everything else
     in the folder.
@@ -81,14 +101,14 @@ def make_corpus(root: Path, *, workers: int = 1) -> None:
     with ProcessPoolExecutor(workers) as pool:
         made = pool.map(content, shelf, chunksize=4)
         made = progress(made, "clips made", total=len(shelf))
-        for item, (data, bpm) in zip(shelf, made, strict=True):
+        for item, (data, known) in zip(shelf, made, strict=True):
             write(root / item.path, data)
-            artist = player(item.genre, item.number)
-            tempo = f"{bpm:.2f}" if bpm else ""
-            rows.append((item.path, item.label, artist.name, title(item.genre, item.number), tempo))
+            artist, name = player(item.genre, item.number).name, title(item.genre, item.number)
+            numbers = ("" if number is None else f"{number:.3f}" for number in known)
+            rows.append((item.path, item.label, artist, name, *numbers))
     table = io.StringIO()
     writer = csv.writer(table, lineterminator="\n")
-    writer.writerow(("path", "label", "artist", "title", "bpm"))
+    writer.writerow(("path", "label", "artist", "title", *Known._fields))
     writer.writerows(sorted(rows))
     write(root / "tracks.csv", table.getvalue().encode())
 
@@ -98,27 +118,26 @@ def items() -> list[Item]:
     return [*_good(), *_flawed()]
 
 
-def content(item: Item) -> tuple[bytes, float | None]:
-    """The bytes of one file and its tempo; they depend on nothing but the item.
+def content(item: Item) -> tuple[bytes, Known]:
+    """The bytes of one file and what is known of it; they depend on nothing but the item.
 
     Returns
     -------
     data : bytes
-    bpm : float or None [beats per minute]
-        the tempo of what can be heard; none without a beat
+    known : Known
+        of what can be heard
     """
-    y, bpm = clip(item.genre, item.number)
+    y, known = clip(item.genre, item.number)
     if item.flaw:
-        data, audible = FLAWS[item.flaw](y)
-        return data, bpm if audible else None
+        return FLAWS[item.flaw](y, known)
     rate, channels = RATE, 1
     suffix = Path(item.path).suffix
     if item.number == 5:
         _, rate, channels = OTHER_FORMATS[item.genre]
-    return encode(_convert(y, rate, channels), rate, suffix), bpm
+    return encode(_convert(y, rate, channels), rate, suffix), known
 
 
-def clip(genre: str, number: int) -> tuple[np.ndarray, float | None]:
+def clip(genre: str, number: int) -> tuple[np.ndarray, Known]:
     """Ten seconds of an artist.
 
     Parameters
@@ -131,13 +150,13 @@ def clip(genre: str, number: int) -> tuple[np.ndarray, float | None]:
     -------
     y : np.ndarray [shape=(220500,), dtype=float64]
         audio at 22,050 Hz, within -1 and 1
-    bpm : float or None [beats per minute]
-        the tempo that it was played to; none without a beat
+    known : Known
     """
     rng = np.random.default_rng([SEED, list(ROSTER).index(genre), 1 + number])
     sound = player(genre, number).session(rng)
     tape = GENRES[genre](sound, rng)
-    return mix(tape.samples, sound, rng), tape.bpm
+    known = Known(tape.bpm, loudness(sound), energy(sound, tape))
+    return mix(tape.samples, sound, rng), known
 
 
 def player(genre: str, number: int) -> Artist:
@@ -190,30 +209,30 @@ def _flawed() -> Iterator[Item]:
     yield Item("punk/clipped.wav", "punk", "punk", 24, "clipped")
 
 
-def _broken(y: np.ndarray) -> tuple[bytes, bool]:
-    return b"<html><body>404: this recording has moved</body></html>\n", False
+def _broken(y: np.ndarray, known: Known) -> tuple[bytes, Known]:
+    return b"<html><body>404: this recording has moved</body></html>\n", Known()
 
 
-def _truncated(y: np.ndarray) -> tuple[bytes, bool]:
+def _truncated(y: np.ndarray, known: Known) -> tuple[bytes, Known]:
     """A download that stopped after four seconds of ten; the header does not know it."""
     data = encode(y, RATE)
-    return data[: len(data) * 2 // 5], True
+    return data[: len(data) * 2 // 5], known
 
 
-def _silent(y: np.ndarray) -> tuple[bytes, bool]:
-    return encode(np.zeros_like(y), RATE), False
+def _silent(y: np.ndarray, known: Known) -> tuple[bytes, Known]:
+    return encode(np.zeros_like(y), RATE), Known()
 
 
-def _short(y: np.ndarray) -> tuple[bytes, bool]:
-    return encode(y[: 3 * RATE // 10], RATE), False
+def _short(y: np.ndarray, known: Known) -> tuple[bytes, Known]:
+    return encode(y[: 3 * RATE // 10], RATE), Known()
 
 
-def _clipped(y: np.ndarray) -> tuple[bytes, bool]:
-    """A transfer that was turned up four times too far."""
-    return encode(np.clip(4 * y, -1, 1), RATE), True
+def _clipped(y: np.ndarray, known: Known) -> tuple[bytes, Known]:
+    """A transfer that was turned up four times too far; nobody knows the level that came of it."""
+    return encode(np.clip(4 * y, -1, 1), RATE), known._replace(loudness=None)
 
 
-FLAWS: dict[str, Callable[[np.ndarray], tuple[bytes, bool]]] = {
+FLAWS: dict[str, Callable[[np.ndarray, Known], tuple[bytes, Known]]] = {
     "broken": _broken,
     "truncated": _truncated,
     "silent": _silent,

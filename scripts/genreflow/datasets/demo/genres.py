@@ -23,8 +23,22 @@ THREE_CHORDS = ((0, 5, 7, 0), (0, 0, 5, 7), (0, 7, 5, 0), (0, 5, 0, 7))
 FOUR_CHORDS = ((0, 7, 9, 5), (0, 5, 7, 5), (0, 9, 5, 7), (0, 3, 5, 7))
 VAMPS = ((0, 0, 5, 5), (0, 0, 0, 0), (0, 3, 5, 7), (0, 8, 10, 0))
 
+# From no energy to all that there is: tempo in beats per minute, and strokes in a second, each
+# counted by how loud it is.
+TEMPOS, STROKES = (60, 210), (0, 10)
+
 # How far over the middle between two neighbours their artists reach.
 BORDER = 0.04
+
+
+def energy(sound: Traits, tape: Tape) -> float:
+    """How much energy is in what is played, from 0 to 1.
+
+    The mean of three: how fast it is (0 without a beat), how much is struck, and how far the
+    amplifiers are turned up.
+    """
+    pace = 0.0 if tape.bpm is None else np.interp(tape.bpm, TEMPOS, (0, 1))
+    return float(pace + np.interp(tape.struck / SECONDS, STROKES, (0, 1)) + sound.drive) / 3
 
 
 def hertz(semitones: float) -> float:

@@ -37,8 +37,16 @@ def mix(y: np.ndarray, sound: Traits, rng: np.random.Generator) -> np.ndarray:
     y = np.fft.irfft(spectrum, y.size)
     y /= np.sqrt(np.mean(y**2))
     y += 10 ** ((-52 + 26 * sound.hiss) / 20) * _hiss(y.size, rng)
-    y *= 10 ** ((-23 + 9 * sound.level) / 20)
+    y *= 10 ** (loudness(sound) / 20)
     return CEILING * np.tanh(y / CEILING)
+
+
+def loudness(sound: Traits) -> float:
+    """The level that the desk sets, -23 to -14 [dB re full scale].
+
+    It is the root mean square of the music, before hiss is added and peaks are rounded off.
+    """
+    return -23 + 9 * sound.level
 
 
 def _room(n: int, length: float, rng: np.random.Generator) -> np.ndarray:

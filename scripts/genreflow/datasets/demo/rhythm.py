@@ -37,6 +37,14 @@ class Tape:
         a third makes triplets of eighths
     looseness : float >= 0 [s]
         standard deviation of the players' timing
+
+    Attributes
+    ----------
+    samples : np.ndarray [shape=(220500,), dtype=float64]
+    bpm : float or None [beats per minute]
+    bar : float [s]
+    struck : float
+        gains of all sounds that begin on the tape, added up
     """
 
     def __init__(
@@ -49,6 +57,7 @@ class Tape:
     ):
         self.samples = np.zeros(round(SECONDS * RATE))
         self.bpm = bpm
+        self.struck = 0.0
         self.bar = BEATS * 60 / bpm if bpm else 0.0
         self._rng = rng
         self._swing = swing
@@ -88,6 +97,7 @@ class Tape:
 
     def record(self, sound: np.ndarray, time: float, gain: float) -> None:
         """Add a sound to the tape; what lies before its start or after its end is lost."""
+        self.struck += gain if 0 <= time < SECONDS else 0.0
         at = round(time * RATE)
         skipped = max(0, -at)
         part = sound[skipped : max(0, self.samples.size - at)]
