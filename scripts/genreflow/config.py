@@ -15,7 +15,9 @@ from typing import Any
 from genreflow import importing
 from genreflow.audio.settings import DecodeSettings
 from genreflow.errors import GenreflowError, require_known
+from genreflow.evaluation.names import OVERALL
 from genreflow.models.check import check_model, check_parameters
+from genreflow.network_settings import NETWORKS, USUAL_MODULE, check_network
 from genreflow.protocol import (
     check_lists,
     check_one_fold,
@@ -34,13 +36,6 @@ FROM_SCRATCH = "none"
 
 # Keys of a study that change how it is worked on, and nothing in its results.
 HANDLING = ("accept_loss", "batch_size", "keep_audio")
-
-# The estimators of networks, and the function that makes their module where they are told no other.
-NETWORKS = (
-    "genreflow.models.network.Network",
-    "genreflow.models.network_regressor.NetworkRegressor",
-)
-USUAL_MODULE = "genreflow.models.networks.feed_forward"
 
 
 @dataclass(frozen=True)
@@ -216,6 +211,10 @@ def _check_names(settings: Mapping[str, Any], features: Mapping[str, Mapping], s
             require_known(entry["run"], runs, f"{where}.run", "runs")
             known = runs[entry["run"]].get("splits", splits)
             require_known(entry["split"], known, f"{where}.split", f"splits of {entry['run']}")
+            if "metric" in entry:
+                metrics = OVERALL[splits[entry["split"]]["task"]]
+                what = f"metrics of the split {entry['split']!r}"
+                require_known(entry["metric"], metrics, f"{where}.metric", what)
     for name in settings["features"]:
         require_known(name, features, f"{source}: features", "feature sets")
 
@@ -239,7 +238,10 @@ def _model_of(
         model["search"] |= {"method": "randomized", "iterations": iterations}
     if "epochs" in model["parameters"] and "epochs" in limits:
         model["parameters"]["epochs"] = min(model["parameters"]["epochs"], limits["epochs"])
-    check_model(f"{where}: config/models/{run['model']}.yaml", model)
+    told = f"{where}: config/models/{run['model']}.yaml"
+    check_model(told, model)
+    if model["estimator"] in NETWORKS:
+        check_network(told, model)
     return model
 
 
@@ -311,6 +313,7 @@ def _check_features(spec: Mapping[str, Any], where: str) -> None:
     known = importing.keywords(spec["function"])
     if known is not None:
         check_parameters(spec["parameters"], known, spec["function"], f"{where}.parameters")
+    _check_told(spec, known, where)
     if "dtype" in spec and spec["gives"] != "array":
         raise GenreflowError(f"{where}.dtype: only arrays are kept as another type")
     if spec.get("segment_seconds", math.inf) < spec["min_seconds"]:
@@ -318,3 +321,18 @@ def _check_features(spec: Mapping[str, Any], where: str) -> None:
             f"{where}.segment_seconds: no segment would be described; min_seconds is "
             f"{spec['min_seconds']:g}"
         )
+
+
+def _check_told(spec: Mapping[str, Any], known: list[str] | None, where: str) -> None:
+    """Refuse weights that a function does not take, and one that is not told all it needs."""
+    function = spec["function"]
+    if "weights" in spec and known is not None and "weights" not in known:
+        raise GenreflowError(f"{where}: {function} takes no 'weights'; take them out")
+    # The sample rate and the seed are told by the workflow.
+    told = {"sr", "seed", *spec["parameters"], *(["weights"] if "weights" in spec else [])}
+    for name in importing.needed(function):
+        if name not in told:
+            advice = "weights: NAME" if name == "weights" else f"parameters: {{{name}: VALUE}}"
+            raise GenreflowError(
+                f"{where}: {function.rpartition('.')[2]} needs {name!r}; say '{advice}'"
+            )

@@ -96,6 +96,20 @@ def keywords(path: str) -> list[str] | None:
     return [argument.arg for argument in [*found.args.args[1:], *found.args.kwonlyargs]]
 
 
+def needed(path: str) -> list[str]:
+    """Arguments without a default beside the first one; none where a source does not tell."""
+    module, _, name = path.rpartition(".")
+    found = defined_names(module).get(name)
+    if isinstance(found, tuple):
+        return needed(".".join(found))
+    if not isinstance(found, ast.FunctionDef):
+        return []
+    own = found.args
+    positional = own.args[1 : len(own.args) - len(own.defaults)]
+    keyword = [a for a, default in zip(own.kwonlyargs, own.kw_defaults, strict=True) if not default]
+    return [argument.arg for argument in (*positional, *keyword)]
+
+
 @cache
 def find_module(module: str) -> Path | None:
     """The file of a module, found without importing its package."""

@@ -13,6 +13,9 @@ Item = TypeVar("Item")
 
 log = logging.getLogger("genreflow")
 
+# Characters of a progress bar.
+BAR = 20
+
 
 def log_to(path: str | Path) -> None:
     """Send everything that the job logs to a file, and its final error to the terminal too.
@@ -47,6 +50,9 @@ def progress(
 ) -> Iterator[Item]:
     """Pass items on, and say from time to time how far the loop has come.
 
+    The log gets lines. So does standard error, on a terminal with a bar: lines, since jobs that run
+    side by side share the terminal with Snakemake.
+
     Parameters
     ----------
     items : iterable
@@ -67,5 +73,13 @@ def progress(
         if time.monotonic() - last >= every:
             last = time.monotonic()
             log.info("%d%s %s", done, of, what)
-            print(f"  {done}{of} {what}", file=sys.stderr, flush=True)
+            print(f"  {_bar(done, total)}{done}{of} {what}", file=sys.stderr, flush=True)
     log.info("%d%s %s", done, of, what)
+
+
+def _bar(done: int, total: int | None) -> str:
+    """How much of a loop is done, as a bar; nothing where that is not known, or not shown."""
+    if not total or not sys.stderr.isatty():
+        return ""
+    full = min(BAR * done // total, BAR)
+    return f"{'█' * full}{'░' * (BAR - full)} "

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from genreflow.errors import GenreflowError, require_known
+from genreflow.models.check import LABELS, NUMBERS, tells
 from genreflow.variants.names import parse
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ def check_runs(study: "Study", features: Mapping[str, Mapping], source: str) -> 
     for run, split in study.pairs():
         for name in study.settings["runs"][run]["features"]:
             _check_given(study, split, name, f"{source}: runs.{run}")
+        _check_task(study, run, split, f"{source}: runs.{run}")
     _check_variants(study, source)
     _check_clustered(study, source)
     _check_explained(study, source)
@@ -66,6 +68,30 @@ def _check_taken(study: "Study", run: str, features: Mapping[str, Mapping], wher
         raise GenreflowError(
             f"{where}.features: {', '.join(sets)} describe segments of different lengths, which do "
             "not go together"
+        )
+
+
+def _check_task(study: "Study", run: str, split: str, where: str) -> None:
+    """Refuse a model that tells labels where numbers are predicted, or the other way round."""
+    model, numbers = study.models[run], study.settings["splits"][split]["task"] == "regression"
+    wanted, other = (NUMBERS, LABELS) if numbers else (LABELS, NUMBERS)
+    if tells(model["estimator"]) == other:
+        fitting = "random_forest_regressor or ridge" if numbers else "random_forest"
+        raise GenreflowError(
+            f"{where}: {model['estimator']} tells {other}, and the split {split!r} is of {wanted}; "
+            f"choose a model such as {fitting}, or name the run's splits"
+        )
+    if numbers and model["calibrate"]:
+        raise GenreflowError(
+            f"{where}: calibrate: probabilities are fitted by it, and the split {split!r} is of "
+            "numbers; say 'calibrate: false'"
+        )
+    scoring = model.get("search", {}).get("scoring")
+    if scoring and scoring.startswith(("r2", "neg_mean_")) != numbers:
+        fitting = "r2, neg_mean_squared_error or neg_mean_absolute_error" if numbers else "accuracy"
+        raise GenreflowError(
+            f"{where}: search.scoring: {scoring!r} is of {other}, and the split {split!r} of "
+            f"{wanted}; say such as {fitting}"
         )
 
 

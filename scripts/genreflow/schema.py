@@ -59,13 +59,26 @@ def _explain(error) -> str:
     if error.validator == "type":
         expected = error.validator_value
         expected = " or ".join(expected) if isinstance(expected, list) else expected
-        return f"{prefix}expected {expected}, found {_kind(error.instance)}"
+        return f"{prefix}expected {expected}, found {_kind(error.instance)}{_advice(error)}"
     if error.validator == "not":
         return f"{prefix}{error.schema['description']}"
     if error.validator == "anyOf":
         kinds = [word for part in error.validator_value for word in _named(part)]
         return f"{prefix}{error.instance!r} is not one of: {', '.join(kinds)}"
     return f"{prefix}{error.message}"
+
+
+def _advice(error) -> str:
+    """What to do about a number that YAML takes for text, such as 1e-3."""
+    expected = error.validator_value
+    kinds = expected if isinstance(expected, list) else [expected]
+    if isinstance(error.instance, str) and {"number", "integer"} & set(kinds):
+        try:
+            float(error.instance)
+        except ValueError:
+            return ""
+        return "; write numbers without quotes, and such as 1.0e-3 with a point"
+    return ""
 
 
 def _named(part: Mapping[str, Any]) -> list[str]:
@@ -146,7 +159,7 @@ def read_yaml(path: Path) -> Any:
 
 @cache
 def schema_of(kind: str) -> dict[str, Any]:
-    """The schema of a kind of file: study, dataset, model, features or map."""
+    """The schema of a kind of file: study, dataset, model, network, features, weights or map."""
     return read_yaml(SHIPPED / "workflow" / "schemas" / f"{kind}.schema.yaml")
 
 

@@ -81,6 +81,18 @@ def file_of(path: str | Path) -> Path:
     return inside[0] if inside else path
 
 
+def files_of(path: str | Path) -> list[str]:
+    """The files that results depend on: the weights, and the config.json of a folder.
+
+    Parameters
+    ----------
+    path : str or Path
+        of a file or a folder, there or not
+    """
+    config = Path(path) / "config.json"
+    return [str(file_of(path)), *([str(config)] if config.is_file() else [])]
+
+
 def verify(weights: Mapping[str, Any]) -> None:
     """See whether weights are those that the config means.
 

@@ -80,6 +80,10 @@ def mel(n=30, bands=6, frames=20, seed=0, dtype=np.float16):
     return [array.astype(dtype) for array in arrays], y
 
 
+def one_by_one(arrays):
+    return Inputs({"mel": list(arrays)})
+
+
 def waves(n=30, samples=50, seed=0):
     """Waveforms of different lengths, some shorter than others by far."""
     rng = np.random.default_rng(seed)

@@ -18,6 +18,8 @@ STUDY = {
     "splits": {"random": {"method": "stratified"}},
 }
 
+PUBLISHED = {"run": "forest", "split": "random", "metric": "accuracy", "value": 1, "source": ""}
+
 
 def changed(**paths):
     """The study with values set at dotted paths (double underscore for the dot)."""
@@ -90,20 +92,15 @@ def test_defaults_are_filled_in(tmp_path):
             ["runs.forest", "'mel' gives arrays", "'random_forest' takes vectors", "summary, "],
         ),
         ({"study": "../up"}, ["study", "../up"]),
+        ({"runs__forest__features": []}, ["runs.forest.features", "[]", "non-empty"]),
+        ({"runs__forest__features": ["summary"] * 2}, ["runs.forest.features", "non-unique"]),
+        ({"runs__forest__features": 3}, ["runs.forest.features", "string or array", "3"]),
+        ({"runs__forest__model": "ridge"}, ["runs.forest", "Ridge tells numbers", "'random'"]),
         (
-            {
-                "published": [
-                    {
-                        "run": "fores",
-                        "split": "random",
-                        "metric": "accuracy",
-                        "value": 1,
-                        "source": "",
-                    }
-                ]
-            },
-            ["published.0.run", "'forest'"],
+            {"published": [{**PUBLISHED, "metric": "r2"}]},
+            ["published.0.metric", "'r2'", "metrics of the split 'random'"],
         ),
+        ({"published": [{**PUBLISHED, "run": "fores"}]}, ["published.0.run", "'forest'"]),
     ],
     ids=str,
 )
@@ -240,9 +237,9 @@ def test_a_key_that_stands_twice_is_refused(tmp_path):
 def test_a_parameter_that_a_feature_function_does_not_take_is_refused(tmp_path, monkeypatch):
     (tmp_path / "config").mkdir()
     (tmp_path / "config/features.yaml").write_text(
-        "loud: {function: mine_own.loud, parameters: {quantil: 0.5}}\n"
+        "loud: {function: mine_loud.loud, parameters: {quantil: 0.5}}\n"
     )
-    (tmp_path / "mine_own.py").write_text("def loud(y, *, sr, quantile): ...\n")
+    (tmp_path / "mine_loud.py").write_text("def loud(y, *, sr, quantile): ...\n")
     monkeypatch.chdir(tmp_path)
     study = changed(runs__loud={"model": "random_forest", "features": "loud"})
     with pytest.raises(GenreflowError, match=r"loud\.parameters: .*'quantil'.*'quantile'"):
@@ -272,6 +269,62 @@ def own_set(folder, monkeypatch, entry):
     (folder / "mine_own.py").write_text("def loud(y, *, sr): ...\n")
     monkeypatch.chdir(folder)
     return changed(runs__loud={"model": "random_forest", "features": "loud"})
+
+
+def test_parameters_that_a_feature_function_needs_are_missed(tmp_path, monkeypatch):
+    study = own_set(tmp_path, monkeypatch, "weights: fcn_msd")
+    with pytest.raises(GenreflowError, match=r"loud: mine_own\.loud takes no 'weights'"):
+        read(study, tmp_path)
+    (tmp_path / "config/features.yaml").write_text(
+        "loud: {function: genreflow.features.tagger.tagger}\n"
+        "mel: {function: genreflow.features.wavelet.wavelet, gives: array}\n"
+    )
+    with pytest.raises(GenreflowError, match=r"loud: tagger needs 'weights'.*weights: NAME"):
+        read(study, tmp_path)
+    (tmp_path / "config/features.yaml").write_text("loud: {function: my_needy.loud}\n")
+    (tmp_path / "my_needy.py").write_text("def loud(y, sr, seed, *, quantile, top=1): ...\n")
+    with pytest.raises(GenreflowError, match=r"loud: loud needs 'quantile'.*parameters"):
+        read(study, tmp_path)
+
+
+NUMBERS = {
+    "task": "regression",
+    "dataset": "demo",
+    "splits": {"folds": {"method": "kfold"}},
+    "runs": {"ridge": {"model": "ridge", "features": "summary"}},
+}
+
+
+@pytest.mark.parametrize(
+    ("model", "words"),
+    [
+        ("estimator: sklearn.svm.SVC", ["tells labels", "'folds' is of numbers", "ridge"]),
+        ("estimator: sklearn.svm.SVR\ncalibrate: true", ["calibrate", "probabilities"]),
+        (
+            "estimator: sklearn.svm.SVR\nsearch: {method: grid, space: {C: [1, 10]}}",
+            ["search.scoring", "'accuracy'", "r2"],
+        ),
+    ],
+)
+def test_models_of_labels_are_refused_where_numbers_are_predicted(tmp_path, model, words):
+    (tmp_path / "config/models").mkdir(parents=True)
+    (tmp_path / "config/models/mine.yaml").write_text(model + "\n")
+    study = changed(**copy.deepcopy(NUMBERS))
+    assert read(study, tmp_path).pairs() == [("ridge", "folds")]
+    study["runs"]["ridge"]["model"] = "mine"
+    with pytest.raises(GenreflowError) as error:
+        read(study, tmp_path)
+    for word in ["mine.yaml: runs.ridge", *words]:
+        assert word in str(error.value)
+
+
+def test_a_score_of_numbers_is_refused_where_labels_are_predicted(tmp_path):
+    (tmp_path / "config/models").mkdir(parents=True)
+    (tmp_path / "config/models/mine.yaml").write_text(
+        "estimator: sklearn.svm.SVC\nsearch: {method: grid, space: {C: [1, 10]}, scoring: r2}\n"
+    )
+    with pytest.raises(GenreflowError, match=r"runs\.mine: .*search\.scoring: 'r2'.*'random'"):
+        read(changed(runs__mine={"model": "mine", "features": "summary"}), tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -341,7 +394,7 @@ def pretrained(tmp_path):
     (tmp_path / "config/models").mkdir(parents=True)
     (tmp_path / "config/models/net.yaml").write_text(ARRAYS)
     (tmp_path / "config/weights.yaml").write_text(WEIGHTS)
-    function = "function: genreflow.features.summary.summary"
+    function = "function: genreflow.features.tagger.tagger"
     (tmp_path / "config/features.yaml").write_text(f"heard: {{{function}, weights: net}}\n")
     return tmp_path
 

@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from genreflow.errors import SetupError
 from genreflow.features.extract import extract_batch
-from genreflow.features.inference import windows
+from genreflow.features.inference import inference, windows
 from genreflow.features.sets import FeatureSet
 from genreflow.features.tagger import tagger
 from genreflow.models.fcn import FCN, LENGTH
@@ -239,6 +239,13 @@ def test_weights_of_another_network_end_the_job_and_are_no_fault_of_a_track(tmp_
             path_to_table=tmp_path / "a.parquet",
             path_to_arrays=tmp_path / "a.npy",
         )
+
+
+def test_memory_that_the_machine_lacks_is_no_fault_of_a_track():
+    with pytest.raises(MemoryError, match="allocate memory"), inference():
+        torch.empty(2**60, dtype=torch.int8)
+    with pytest.raises(RuntimeError, match="shape"), inference():
+        torch.zeros(2).reshape(3)
 
 
 @pytest.mark.parametrize(

@@ -117,7 +117,7 @@ class Numbers(Corpus):
             labels=pl.Series([list(TARGETS)] * len(rows)),
             values=pl.Series(self.values[rows].tolist(), dtype=pl.List(pl.Float64)),
         )
-        # One that was left out knows one of its values only.
+        # One that was left out knows one of its values only, and that is far from all others.
         lacking = self.split[:1].with_columns(
             track_id=pl.lit("lacking.wav"),
             part=pl.lit("excluded"),
@@ -159,7 +159,7 @@ def test_figures_are_those_of_the_pooled_predictions(corpus):
     predictions = corpus.predict(0.5)
     tables = evaluate_study([corpus.write("cnn", predictions)], resamples=200)
     test = predictions.filter(pl.col("part") == "test")
-    ranges = {"tempo": 1e4 - corpus.values[:, 0].min(), "energy": np.ptp(corpus.values[:, 1])}
+    ranges = dict(zip(TARGETS, np.ptp(corpus.values, axis=0), strict=True))
     r2 = []
     for target, width in ranges.items():
         own = test.filter(pl.col("target") == target)

@@ -240,6 +240,16 @@ def test_lstm_starts_as_that_of_keras():
     torch.testing.assert_close(state.T @ state, torch.eye(20))
 
 
+def test_an_lstm_computes_in_single_precision_whatever_surrounds_it():
+    """On a GPU torch's autocast has it compute in float16, where small gradients are lost."""
+    layer, x = LSTM(3, 5, bidirectional=True), torch.randn(2, 40, 3)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        found, coarse = layer(x), layer(x.bfloat16())
+    assert found.dtype == coarse.dtype == torch.float32
+    assert torch.equal(found, layer(x))
+    assert torch.equal(coarse, layer(x.bfloat16().float()))
+
+
 def test_the_order_of_the_numbers_counts():
     module = lstm(9, 4).eval()
     x = torch.randn(2, 9)
@@ -374,6 +384,13 @@ def test_the_network_of_sections_learns_two_numbers_by_heart(tmp_path, axes):
 def test_inputs_that_it_cannot_take(make, inputs, message):
     with pytest.raises(GenreflowError, match=message):
         make(inputs, 10)
+
+
+@pytest.mark.parametrize("steps", [0, -1])
+def test_an_lstm_of_no_steps(steps):
+    """No convolution makes the frames so few."""
+    with pytest.raises(GenreflowError, match=f"steps: {steps} is less than 1"):
+        bidirectional_lstm((MFCC,), 10, steps=steps)
 
 
 def test_a_kind_of_branch_that_there_is_not():

@@ -116,8 +116,12 @@ def test_what_does_not_go_together_is_explained():
     with pytest.raises(GenreflowError, match=r"makes vectors of arrays.*'takes: arrays'"):
         FlatScaler().fit(np.zeros((3, 2)))
     scaler = FlatScaler().fit(x)
-    with pytest.raises(GenreflowError, match="learned from 3 feature sets and gets 1: mel"):
-        scaler.transform(Inputs({"mel": [x.row(0)[0]]}))
+    mel, waveform, image = x.row(0)
+    others = ({"mel": [mel]}, {"waveform": [waveform], "mel": [mel], "image": [image]})
+    for sets in others:
+        told = f"has learned from mel, waveform, image, in this order, and gets {', '.join(sets)}$"
+        with pytest.raises(GenreflowError, match=told):
+            scaler.transform(Inputs(sets))
     with pytest.raises(GenreflowError, match=r"StandardScaler takes vectors.*'scaler: null', or"):
         build_estimator(model(estimator=LOGISTIC, takes="arrays"), seed=0)
     spec = model(estimator=LOGISTIC, takes="arrays", scaler=FLAT)

@@ -8,7 +8,7 @@ from training_fixtures import ALL_MODELS, LOGISTIC, model, shipped
 
 from genreflow.config import SHIPPED
 from genreflow.errors import GenreflowError
-from genreflow.models.check import check_model, class_parameters
+from genreflow.models.check import LABELS, NUMBERS, check_model, class_parameters, tells
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -24,6 +24,23 @@ def test_parameters_read_from_source_are_those_of_all_estimators():
             assert of_source == set(estimator().get_params()), name
         else:
             assert of_source == set(estimator._get_param_names()), name
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_what_estimators_tell_is_read_from_their_source():
+    import xgboost
+    from sklearn.base import ClassifierMixin
+    from sklearn.utils import all_estimators
+
+    found = all_estimators(type_filter=["classifier", "regressor"])
+    boosters = [(name, getattr(xgboost, name)) for name in ("XGBClassifier", "XGBRegressor")]
+    ours = ("genreflow.models.network.Network", "genreflow.models.cluster_vote.ClusterVote")
+    for name, estimator in [*found, *boosters]:
+        path = f"{estimator.__module__.split('._')[0]}.{name}"
+        assert tells(path) == (LABELS if issubclass(estimator, ClassifierMixin) else NUMBERS), name
+    assert {tells(path) for path in ours} == {LABELS}
+    assert tells("genreflow.models.network_regressor.NetworkRegressor") == NUMBERS
+    assert tells("sklearn.preprocessing.StandardScaler") is None
 
 
 @pytest.mark.parametrize("name", ALL_MODELS)
@@ -69,6 +86,11 @@ def test_nothing_heavy_is_imported():
         (
             {"estimator": LOGISTIC, "search": {"method": "grid", "space": {"c": [1]}}},
             "m.yaml: search.space: LogisticRegression has no parameter 'c'",
+        ),
+        (
+            {"estimator": "genreflow.models.network.Network", "takes": "arrays"},
+            "m.yaml: scaler: sklearn.preprocessing.StandardScaler takes vectors, and the model "
+            "says 'takes: arrays'; say 'scaler: null'",
         ),
         (
             {"estimator": LOGISTIC, "scaler": "sklearn.preprocessing.StandardScalar"},

@@ -270,6 +270,8 @@ def test_missing_and_truncated_files(tmp_path, spec, name, keep):
         ({"classes": "blues"}, "no list of labels"),
         ({"xgboost": {"class": "Booster", "parameters": {}}}, "'Booster' is no class"),
         ({"xgboost": {"class": "XGBClassifier"}}, "is damaged"),
+        ({"xgboost": []}, r"model\.json is damaged"),
+        ({"network": "Network"}, r"model\.json is damaged"),
     ],
 )
 def test_a_changed_description_is_refused(tmp_path, change, message):

@@ -12,6 +12,7 @@ import torch
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from network_fixtures import InterruptedTrainingError, interrupt, same
 from sklearn.base import clone
 from sklearn.utils.estimator_checks import parametrize_with_checks
 from training_fixtures import points
@@ -36,21 +37,6 @@ HELD = points(n=45, seed=1)[:2]
 
 def network(**given):
     return Network(**{"module_parameters": LAYERS, "epochs": 6, "learning_rate": 0.01, **given})
-
-
-def same(one, other):
-    """Whether two fitted networks have the same bits, in weights and history but for the time."""
-    weights = [fitted.module_.state_dict() for fitted in (one, other)]
-    histories = [
-        [{key: value for key, value in row.items() if key != "seconds"} for row in fitted.history_]
-        for fitted in (one, other)
-    ]
-    return (
-        weights[0].keys() == weights[1].keys()
-        and all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
-        and histories[0] == histories[1]
-        and one.best_epoch_ == other.best_epoch_
-    )
 
 
 @parametrize_with_checks(
@@ -114,22 +100,6 @@ def test_every_epoch_has_an_order_of_its_own(monkeypatch):
     network(epochs=4).fit(X, Y)
     assert len({tuple(order) for order in orders}) == 4
     assert all(sorted(order) == list(range(90)) for order in orders)
-
-
-class InterruptedTrainingError(Exception):
-    """What stops a training in these tests."""
-
-
-def interrupt(monkeypatch, epoch):
-    """Stop every training when it has noted an epoch."""
-    note = epochs.Training._note
-
-    def stop(self, number, *rest):
-        note(self, number, *rest)
-        if number == epoch:
-            raise InterruptedTrainingError
-
-    monkeypatch.setattr(epochs.Training, "_note", stop)
 
 
 @pytest.mark.parametrize(
@@ -338,7 +308,7 @@ def test_several_labels_have_independent_probabilities():
 def test_one_label_follows_a_linear_model_of_scikit_learn():
     from sklearn.linear_model import LogisticRegression
 
-    given = {"module_parameters": None, "batch_size": 90, "epochs": 3000, "learning_rate": 0.05}
+    given = {"module_parameters": None, "batch_size": 90, "epochs": 600, "learning_rate": 0.2}
     made = network(**given, schedule="cosine").fit(X, Y)
     expected = LogisticRegression(C=np.inf, tol=1e-8, max_iter=5000).fit(X, Y)
     np.testing.assert_allclose(made.predict_proba(X), expected.predict_proba(X), atol=1e-3)

@@ -21,6 +21,7 @@ from network_fixtures import (
     interrupt,
     mel,
     network,
+    one_by_one,
     same,
     several,
     waves,
@@ -33,10 +34,6 @@ from genreflow.models.files import load_model, save_model
 from genreflow.schema import SHIPPED
 
 CLASSES = ["blues", "jazz", "rock"]
-
-
-def one_by_one(arrays):
-    return Inputs({"mel": list(arrays)})
 
 
 @pytest.mark.parametrize(
@@ -314,6 +311,15 @@ def test_a_compiled_network_is_the_same_network(monkeypatch):
     np.testing.assert_allclose(made.predict_proba(X), plain.predict_proba(X), atol=1e-4)
 
 
+def test_compiling_takes_no_more_processes_than_told(monkeypatch):
+    from torch._inductor import config
+
+    monkeypatch.setattr(config, "compile_threads", 32)
+    monkeypatch.setattr(torch, "compile", lambda module: module)
+    network(compile=True, n_jobs=2, epochs=1).fit(X, Y)
+    assert config.compile_threads == 2
+
+
 def test_a_compiler_that_is_missing_is_said(monkeypatch):
     def broken(graph, examples):
         raise RuntimeError("no C++ compiler was found")
@@ -332,80 +338,3 @@ def test_the_history_of_a_network_on_arrays():
         assert row["r2"] is None
         assert 0 <= row["seconds_loading"] <= row["seconds"]
     assert json.loads(json.dumps(made.history_)) == made.history_
-
-
-@pytest.mark.parametrize(
-    ("rows", "given", "message"),
-    [
-        (
-            one_by_one([*MEL[:-1], MEL[0][:5]]),
-            {},
-            r"mel: an array has shape \(5, 20\), .* \(6, 20\)",
-        ),
-        (one_by_one([*MEL[:-1], MEL[0][0]]), {}, r"mel: an array has shape \(20,\)"),
-        (one_by_one([np.float64(3)] * 30), {}, "mel: a network takes arrays"),
-        (one_by_one([*MEL[:-1], np.full((6, 9), np.nan)]), {}, "mel: .* not finite"),
-        (X, {"window": 5}, "mel: a window is read from arrays of one axis"),
-        (X[:0], {}, "no rows"),
-        (X[:7], {}, "inconsistent numbers of samples"),
-    ],
-)
-def test_arrays_that_cannot_be_used(rows, given, message):
-    with pytest.raises(ValueError, match=message):
-        network(**given).fit(rows, Y)
-
-
-def test_rows_that_are_not_like_those_of_the_training():
-    on_arrays, on_vectors = network().fit(X, Y), network("columns").fit(np.ones((30, 4)), Y)
-    with pytest.raises(ValueError, match=r"an array has shape \(5, 20\)"):
-        on_arrays.predict(one_by_one([MEL[0][:5]]))
-    with pytest.raises(ValueError, match=r"fitted on the feature sets mel, .* here are chroma"):
-        on_arrays.predict(Inputs({"chroma": MEL}))
-    with pytest.raises(ValueError, match="fitted on arrays; here are vectors"):
-        on_arrays.predict(np.ones((30, 4)))
-    with pytest.raises(ValueError, match="fitted on vectors; here are arrays"):
-        on_vectors.predict(X)
-    with pytest.raises(ValueError, match="fitted on arrays; here are vectors"):
-        network().fit(X, Y, validation=(np.ones((30, 4)), Y))
-
-
-@pytest.mark.parametrize(
-    ("given", "message"),
-    [
-        ({"length": 0}, "length: 0 is less than 1"),
-        ({"length": 2.5}, "length: 2.5 is no whole number"),
-        ({"length": {"at_least": 3}}, "length: {'at_least': 3} is no rule"),
-        ({"length": {"percentile": 70, "atleast": 3}}, "length: .* is no rule"),
-        ({"length": {"percentile": 101}}, "length: percentile: 101 is not from 0 to 100"),
-        ({"length": 5, "window": 5}, "length: arrays that are read in windows are not cut"),
-        ({"window": 0}, "window: 0 is less than 1; null is for none"),
-        ({"standardize": None}, "standardize: None is neither true nor false"),
-        ({"mixup": -1}, "mixup: -1 is less than 0"),
-        ({"spec_augment": 0.3}, "spec_augment: 0.3 is no mapping"),
-        ({"spec_augment": {"time": 0.3}}, "spec_augment: there is no 'time'"),
-        ({"spec_augment": {"bands": 2}}, "spec_augment: bands: 2 is no share"),
-        ({"class_weight": "balance"}, "class_weight: 'balance' is neither"),
-        ({"weights": 3}, "weights: 3 is no text"),
-        ({"fine_tune": "heads"}, "fine_tune: there is no 'heads'; did you mean 'head'?"),
-        ({"fine_tune": "head", "frozen_epochs": 3}, "frozen_epochs: 3 with 'fine_tune: head'"),
-        ({"fine_tune": "head_then_all"}, "frozen_epochs: 0 with .* needs at least 1"),
-        ({"backbone_rate": 0}, "backbone_rate: 0 is not more than 0"),
-        ({"precision": "float16"}, "precision: there is no 'float16'; did you mean"),
-        ({"compile": 1}, "compile: 1 is neither true nor false"),
-        ({"schedule": "platau"}, "schedule: there is no 'platau'; did you mean 'plateau'"),
-        ({"schedule": "plateau"}, "plateau cannot be used with {}: .* 'factor'"),
-    ],
-    ids=str,
-)
-def test_what_cannot_be_used_is_explained(given, message):
-    with pytest.raises(GenreflowError, match=message):
-        network(**given).fit(X, Y)
-
-
-def test_masks_and_modules_that_do_not_fit_are_explained():
-    with pytest.raises(GenreflowError, match="spec_augment: masks need arrays of two axes"):
-        network(window=20, spec_augment={"frames": 0.1}).fit(WAVES, Y)
-    with pytest.raises(GenreflowError, match=r"array of shape \(8, 144\), not \(8, 3\)"):
-        network("wrong").fit(X, Y)
-    with pytest.raises(GenreflowError, match=r"class_weight: .* their weights are 'balanced'"):
-        network(class_weight={0: 2, 1: 1}).fit(X, several(Y))

@@ -45,7 +45,7 @@ def test_it_is_an_estimator(estimator, check):
 
 
 def test_it_follows_a_linear_model_of_scikit_learn():
-    made = vectors(epochs=1500, batch_size=60, learning_rate=0.05, schedule="cosine").fit(V, TWO)
+    made = vectors(epochs=300, batch_size=60, learning_rate=0.05, schedule="cosine").fit(V, TWO)
     expected = LinearRegression().fit(V, TWO)
     np.testing.assert_allclose(made.predict(V), expected.predict(V), atol=1e-3)
     assert is_regressor(made)

@@ -70,7 +70,8 @@ def read_numbers(folder, **paths):
     """The study with splits of numbers, with values set at dotted paths."""
     text = yaml.safe_dump(NUMBERED, sort_keys=False)
     (folder / "config/datasets/numbers.yaml").write_text(text)
-    return read(folder, **(copy.deepcopy(REGRESSION) | {"dataset": "numbers"} | paths))
+    own = {"dataset": "numbers", "runs__forest__model": "ridge"}
+    return read(folder, **(copy.deepcopy(REGRESSION) | own | paths))
 
 
 def test_every_split_of_numbers_knows_which_they_are(folder):
@@ -84,7 +85,11 @@ def test_every_split_of_numbers_knows_which_they_are(folder):
 
 
 def test_splits_of_labels_know_nothing_of_numbers(folder):
-    splits = read_numbers(folder, splits__labels={"method": "kfold", "task": "single_label"})
+    splits = read_numbers(
+        folder,
+        splits__labels={"method": "kfold", "task": "single_label"},
+        runs__forest__splits=["kfold"],
+    )
     assert splits.settings["splits"]["labels"] == {
         **{"method": "kfold", "dataset": "numbers", "task": "single_label", "seed": 0},
         **{"several": "exclude", "conflicts": "exclude"},

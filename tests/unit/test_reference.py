@@ -11,7 +11,7 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "config" / "README.md"
-SCHEMAS = ["study", "dataset", "features", "model", "weights", "map"]
+SCHEMAS = ["study", "dataset", "features", "model", "network", "weights", "map"]
 
 
 def rows(schema, prefix=""):

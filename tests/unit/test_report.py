@@ -336,6 +336,21 @@ def test_provenance_tells_the_copies_and_rows_that_train(material):
     assert "<small>trained on 1,997 rows</small>" in render(changed)
 
 
+def test_provenance_tells_the_weights_that_a_run_began_with(material):
+    first, *others = material.run_files
+    weights = {"fcn_msd": "6012aa7e" + 56 * "0", "mine": None}
+    first = first | {"weights": weights}
+    changed = Material(**{**vars_of(material), "run_files": [first, *others]})
+    told = provenance(changed)
+    lines = {(run["run"], run["split"]): run["lines"] for run in told["runs"]}
+    assert "with the weights fcn_msd and mine" in lines[first["run"], first["split"]]
+    digests = [row for row in told["digests"] if row[0] == "Pretrained weights, SHA-256"]
+    assert digests == [
+        ("Pretrained weights, SHA-256", "fcn_msd", weights["fcn_msd"]),
+        ("Pretrained weights, SHA-256", "mine", "not named in the config"),
+    ]
+
+
 def test_names_may_break_after_underscores(page):
     assert "<bdi>xgboost_<wbr>tuned</bdi>" in page
 

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 from report_fixtures import make_study
 
-from genreflow.report.headline import headlines
+from genreflow.report.headline import headlines, warnings
 from genreflow.report.material import Material, read_material
 from genreflow.report.page import render
 from genreflow.report.scores import leaderboards, waiting
@@ -49,6 +49,29 @@ def test_what_is_missing_is_said_once_with_the_runs_that_wait_for_it(material):
     assert text.count("put a Waiting for this: forest, svm ") == text.count("put a ") == 1
     assert "put b there Waiting for this: knn (on artist)" in text
     assert "Not run here: forest, knn, svm." in text and "Not run here: forest, svm." in text
+
+
+def test_runs_that_wait_on_the_same_splits_are_named_together(material):
+    gone = pl.col("run").is_in(["forest", "svm"]) & (pl.col("split") == "artist")
+    gone |= pl.col("run") == "knn"
+    runs = material.runs.with_columns(
+        status=pl.when(gone).then(pl.lit("skipped")).otherwise(pl.lit("done")),
+        reason=pl.when(gone).then(pl.lit("put a")),
+    )
+    text = words(render(replace(material, runs=runs)))
+    assert "put a Waiting for this: knn; forest, svm (on artist)" in text
+
+
+def test_a_shortened_study_says_so_before_its_figures(material):
+    assert not any("shortened" in warning for warning in warnings(material))
+    short = material.study | {"limits": {"folds": 2, "epochs": 2, "resamples": 200}}
+    learned = replace(material, study=short, history={("artist", "svm"): pl.DataFrame()})
+    (said,) = [w for w in warnings(learned) if "shortened" in w]
+    assert "at most 2 folds, 2 epochs and 200 resamples" in said
+    assert "networks" in said
+    few = warnings(replace(material, study=material.study | {"limits": {"search_iterations": 3}}))
+    (said,) = [w for w in few if "shortened" in w]
+    assert "at most 3 candidates of a search" in said and "networks" not in said
 
 
 def test_runs_stand_with_their_difference_to_the_best(material, page):

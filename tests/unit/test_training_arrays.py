@@ -13,7 +13,7 @@ from array_fixtures import NUMBERS, VARIANTS, array_inputs, write_set
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 from spy_estimators import Spy, told
-from training_fixtures import LOGISTIC, model, run, several, write_run_inputs
+from training_fixtures import LOGISTIC, model, run, several, write_run_inputs, write_variant
 
 from genreflow.errors import GenreflowError
 from genreflow.features.combine import describe_tracks
@@ -280,6 +280,29 @@ def test_a_vector_among_arrays_is_an_array_of_one_axis(tmp_path):
     gap.write_parquet(tmp_path / "gap.parquet")
     with pytest.raises(GenreflowError, match="'summary': values of feature2 are missing"):
         table_of(inputs | {"features": both | {"summary": [tmp_path / "gap.parquet"]}})
+
+
+def test_a_vector_among_arrays_has_the_same_columns_in_copies(tmp_path):
+    """Columns in another order would be other features, and nothing else tells them apart."""
+    inputs = write_run_inputs(tmp_path / "tables")
+    first = [f"feature{i}" for i in range(6)]
+
+    def turned(table):
+        return table.select(pl.exclude(first), *first[::-1])
+
+    both = {"mel": write_set(tmp_path, inputs, "mel"), "summary": inputs["features"]}
+    copies = {"mel": write_set(tmp_path, inputs, "mel", "noise20")}
+    for change, message in ((None, None), (turned, "noise20 has other features.*their order")):
+        copies["summary"] = write_variant(tmp_path, inputs, "noise20", change=change)
+        given = inputs | {"features": both, "copies": {"noise20": copies}}
+        if not change:
+            assert table_of(given).copied.any()
+            continue
+        with pytest.raises(GenreflowError, match=message):
+            table_of(given)
+        tested = inputs | {"features": both, "test_features": copies}
+        with pytest.raises(GenreflowError, match=message):
+            run(tmp_path / "out", tested, spy())
 
 
 def write_vectors(folder, inputs, *, scale=2.0, reasons=()):

@@ -7,7 +7,7 @@ from unittest.mock import patch
 import numpy as np
 import polars as pl
 import pytest
-from array_fixtures import array_inputs
+from array_fixtures import array_inputs, write_set
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import r2_score
@@ -223,7 +223,8 @@ def test_history_and_run_json_tell_the_epochs(tmp_path, task):
     weights = 6 * 8 + 8 + 8 * 3 + 3
     assert [fold["n_parameters"] for fold in record["folds"]] == [weights] * 2
     assert [fold["best_epoch"] for fold in record["folds"]] == [4, 4]
-    assert {"torch", "safetensors"} <= record["versions"].keys()
+    assert {fold["device"] for fold in record["folds"]} == {"cpu, float32"}
+    assert {"torch", "safetensors", "transformers"} <= record["versions"].keys()
     last = history.filter(pl.col("part") == "validation", pl.col("epoch") == 4)
     rows = found.filter(pl.col("part") == "validation").sort("fold", "track_id", "target")
     truth, scores = (rows[name].to_numpy().reshape(2, -1, 3) for name in ("truth", "score"))
@@ -347,3 +348,23 @@ def test_a_killed_training_on_arrays_goes_on_to_the_same_bits(tmp_path, killed_a
     with patch.object(Checkpoint, "write", lambda *_: written.append(_)):
         assert run(tmp_path / "killed", inputs, spec).equals(whole)
     assert len(written) == 2 * 4
+
+
+def test_what_cannot_be_predicted_is_told_with_run_fold_and_part(tmp_path):
+    inputs = array_inputs(tmp_path / "in", names=["mel"])
+    tested = write_set(tmp_path / "in", inputs, "mel", "noise20")
+    for path in tested:
+        turned = pl.read_parquet(path).with_columns(pl.col("shape").list.reverse())
+        turned.write_parquet(path)
+    parameters = {"module": "genreflow.models.cnn.cnn", "epochs": 1}
+    spec = network(**parameters, module_parameters={"channels": [4]})
+    message = (
+        r"run mine, split random, repeat 0, fold 0: the test part cannot be predicted: "
+        r"feature set mel: an array has shape \(., 2\)"
+    )
+    with pytest.raises(GenreflowError, match=message):
+        run(
+            tmp_path / "out",
+            inputs | {"test_features": {"mel": tested}},
+            spec | {"scaler": None, "takes": "arrays"},
+        )

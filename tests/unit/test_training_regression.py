@@ -149,6 +149,26 @@ def test_a_track_gets_the_mean_of_its_segments_and_copies_are_fitted(tmp_path):
     assert record["folds"][0]["train_rows"] == len(told)
 
 
+def test_variants_that_are_told_the_numbers_of_their_tracks_are_named(tmp_path, caplog):
+    """A stretched copy has another tempo, and one with a gain another loudness."""
+    inputs, told = write_run_inputs(tmp_path / "in", change=with_values), "told the numbers"
+    trained(tmp_path / "a", inputs, model(estimator=RIDGE))
+    assert told not in caplog.text
+    tested = {"test_features": write_variant(tmp_path, inputs, "noise20")}
+    names = ("stretch0.81", "gain-6")
+    copies = {"copies": {name: write_variant(tmp_path, inputs, name) for name in names}}
+    for number, (more, named) in enumerate(
+        ((copies, "stretch0.81, gain-6"), (tested, "noise20"), (copies | tested, "gain-6, noise20"))
+    ):
+        caplog.clear()
+        trained(tmp_path / str(number), inputs | more, model(estimator=RIDGE))
+        assert f"{named} are {told}" in caplog.text
+    labels = write_run_inputs(tmp_path / "labels")
+    caplog.clear()
+    run(tmp_path / "out", labels | copies, model(estimator=LOGISTIC))
+    assert told not in caplog.text
+
+
 def test_what_is_not_training_changes_nothing_that_is_learned(tmp_path):
     def scramble(split, vectors, **frames):
         split = with_values(split=split)["split"].filter(pl.col("fold") == 0)

@@ -5,7 +5,7 @@ import hashlib
 import pytest
 
 from genreflow.errors import GenreflowError
-from genreflow.weights import Weights, verify
+from genreflow.weights import Weights, files_of, verify
 
 CONTENT = b"numbers of others"
 DIGEST = hashlib.sha256(CONTENT).hexdigest()
@@ -76,3 +76,12 @@ def test_another_file_is_refused_with_both_digests(tmp_path, expected, word):
 def test_weights_that_are_gone_are_an_error_of_their_own():
     with pytest.raises(GenreflowError, match=r"net\.pth: there are no weights"):
         verify(Weights("net", "net.pth", "somewhere").located())
+
+
+def test_what_results_depend_on_is_the_file_and_a_folders_config(tmp_path):
+    put(tmp_path / "net.pth")
+    assert files_of(tmp_path / "net.pth") == [str(tmp_path / "net.pth")]
+    put(tmp_path / "speech/pytorch_model.bin")
+    put(tmp_path / "speech/config.json")
+    names = ["pytorch_model.bin", "config.json"]
+    assert files_of(tmp_path / "speech") == [str(tmp_path / "speech" / name) for name in names]

@@ -11,7 +11,7 @@ from genreflow.config import read_study
 from genreflow.errors import GenreflowError
 from genreflow.project import Project
 from genreflow.schema import read_yaml
-from genreflow.weights import file_of
+from genreflow.weights import files_of
 
 # A default beside a --configfile would mix two studies.
 if not workflow.configfiles and "study" not in config:
@@ -219,9 +219,9 @@ def feature_tables(wildcards):
 
 
 def feature_weights(wildcards):
-    """The file of the pretrained weights of a feature set, where it has any."""
+    """The files of the pretrained weights of a feature set, where it has any."""
     weights = STUDY.features[wildcards.set].get("weights")
-    return [str(file_of(weights["path"]))] if weights else []
+    return files_of(weights["path"]) if weights else []
 
 
 def seconds_needed():
@@ -290,9 +290,9 @@ def run_targets(wildcards):
 
 
 def run_weights(wildcards):
-    """The file of the pretrained weights that a run's model begins with, where it does."""
+    """The files of the pretrained weights that a run's model begins with, where it does."""
     weights = STUDY.models[wildcards.run].get("weights")
-    return [str(file_of(weights["path"]))] if weights else []
+    return files_of(weights["path"]) if weights else []
 
 
 def run_threads(wildcards):
@@ -366,6 +366,7 @@ def run_provenance(wildcards):
         "snapshot": snapshot_of(dataset),
         "features": run["features"],
         "feature_code": made_by,
+        "weights": {weights.name: weights.sha256 for weights in STUDY.weights_of(wildcards.run)},
         "test_variant": run.get("test_variant"),
     }
 

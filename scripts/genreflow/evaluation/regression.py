@@ -13,7 +13,7 @@ class RegressionScorer:
     truth, predicted : np.ndarray [shape=(n, n_targets)]
         in the unit of each target; float64
     ranges : np.ndarray [shape=(n_targets,)]
-        greatest less least value of each target in the whole split; float64
+        greatest less least value of each target, of all tracks of the split's parts; float64
 
     Notes
     -----

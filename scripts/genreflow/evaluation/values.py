@@ -10,6 +10,7 @@ import polars as pl
 from genreflow.errors import GenreflowError
 from genreflow.evaluation.predictions import KEY, check_rows, read_columns, rows_of
 from genreflow.evaluation.tables import Sample
+from genreflow.parts import PARTS
 
 STALE = "has other values in its split (delete the predictions and run again)"
 VALUES = pl.Schema(
@@ -35,7 +36,8 @@ class TrueValues:
     values : np.ndarray [shape=(n, n_targets)]
         of each track of each fold, in the unit of the target; float64
     ranges : np.ndarray [shape=(n_targets,)]
-        greatest less least value of each target in the whole split; float64
+        greatest less least value of each target, of all tracks that train, validate or test;
+        float64
     """
 
     targets: tuple[str, ...]
@@ -88,7 +90,8 @@ def true_values(keys: pl.DataFrame, split: pl.DataFrame, name: str) -> TrueValue
     values = _matrix(own["values"], len(targets))
     known = values[rows_of(keys, own)]
     check_rows(keys, np.isfinite(known).all(axis=1), f"split {name}", "lacks a value")
-    return TrueValues(targets, known, np.nanmax(values, axis=0) - np.nanmin(values, axis=0))
+    used = own["part"].is_in(PARTS).to_numpy()
+    return TrueValues(targets, known, np.ptp(values[used], axis=0))
 
 
 def _matrix(lists: pl.Series, n_targets: int) -> np.ndarray:

@@ -24,7 +24,7 @@ class Described(NamedTuple):
         NaN where a value of a vector is missing; arrays of `Inputs` are read when they are asked
         for, and a vector among them is float32 of one axis
     names : tuple of str
-        the columns of a matrix, those of several sets as ``"{set}: {name}"``; of arrays none
+        the columns of vectors, those of several sets as ``"{set}: {name}"``; arrays have none
     failed : dict
         tracks without a row, and why
     """
@@ -71,10 +71,10 @@ def describe_tracks(
         rows, chosen = _common_rows(sets)
         left = set(wanted["track_id"]) - set(rows["track_id"]) - failed.keys()
         failed |= dict.fromkeys(left, "no segment is described by all of its feature sets")
-    names: tuple[str, ...] = ()
+    # A set of which no track could be described knows no features.
+    known = all(len(one.rows) for one in sets.values())
+    names = tuple(_column_names(sets)) if known else ()
     if takes == "vectors":
-        # A set of which no track could be described knows no features.
-        names = tuple(_column_names(sets)) if all(one.names for one in sets.values()) else ()
         blocks = [one.values[own] for one, own in zip(sets.values(), chosen, strict=True)]
         X = blocks[0] if len(blocks) == 1 else np.concatenate(blocks, axis=1)
     else:

@@ -24,11 +24,22 @@ REMAINDER = 0.1
 
 @contextmanager
 def inference() -> Iterator[None]:
-    """One thread and no gradients, while a block runs."""
+    """One thread and no gradients, while a block runs.
+
+    Raises
+    ------
+    MemoryError
+        where torch has none left; it says so by a RuntimeError, as of much that a track may cause
+    """
     import torch  # before its threads are limited
 
     with limit_threads(1), torch.inference_mode():
-        yield
+        try:
+            yield
+        except RuntimeError as error:
+            if "allocate memory" in str(error):
+                raise MemoryError(str(error)) from error
+            raise
 
 
 def require_sound(y: np.ndarray, *, sr: int) -> None:

@@ -18,6 +18,7 @@ from sklearn.utils import check_X_y
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor, nn
 
+from genreflow.errors import GenreflowError
 from genreflow.features.inputs import Inputs
 from genreflow.importing import keywords, load
 from genreflow.models.arrays import Form
@@ -256,7 +257,7 @@ class BaseNetwork(BaseEstimator):
             )
             training = Training(
                 module,
-                compiled(module) if self.compile else module,
+                compiled(module, self.n_jobs) if self.compile else module,
                 tuning,
                 OPTIMIZERS[self.optimizer](
                     tuning.groups(),
@@ -275,6 +276,7 @@ class BaseNetwork(BaseEstimator):
             training.run(checkpoint)
         self._keep(module)
         self.history_, self.best_epoch_ = training.history, training.best_epoch
+        self.device_ = f"{device}, {str(autocast or torch.float32).removeprefix('torch.')}"
 
     def _predicted(self, X: Any) -> np.ndarray:
         """Probabilities or numbers, float64 [shape=(n, n_outputs)]."""
@@ -294,7 +296,15 @@ class BaseNetwork(BaseEstimator):
         if (known := keywords(self.module)) is not None:
             check_parameters(parameters, known, self.module, "module_parameters")
         inputs = self.n_features_in_ if self.form_ is None else self.form_.shapes
-        return make(inputs, self._objective().n_outputs, **parameters)
+        try:
+            return make(inputs, self._objective().n_outputs, **parameters)
+        except GenreflowError:
+            raise
+        except Exception as error:
+            reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
+            raise GenreflowError(
+                f"module_parameters: {self.module} cannot be made with {dict(parameters)}: {reason}"
+            ) from error
 
     def _keep(self, module: nn.Module) -> None:
         self.module_ = module.cpu().eval()

@@ -10,6 +10,15 @@ from typing import Any, NamedTuple
 from genreflow import importing
 from genreflow.errors import GenreflowError, closest
 
+# What an estimator tells, by the base class that makes it so; XGBoost has names of its own.
+LABELS, NUMBERS = "labels", "numbers"
+TOLD = {
+    "ClassifierMixin": LABELS,
+    "RegressorMixin": NUMBERS,
+    "XGBClassifierBase": LABELS,
+    "XGBRegressorBase": NUMBERS,
+}
+
 
 class _Class(NamedTuple):
     module: str
@@ -29,11 +38,17 @@ def check_model(where: str, spec: Mapping[str, Any]) -> None:
     Raises
     ------
     GenreflowError
-        where an import path or the name of a parameter is wrong, with the closest right one
+        where an import path or the name of a parameter is wrong, with the closest right one, or the
+        scaler does not go with what the model takes
     """
     known = class_parameters(spec["estimator"], f"{where}: estimator")
-    if spec.get("scaler"):
-        class_parameters(spec["scaler"], f"{where}: scaler")
+    if scaler := spec.get("scaler"):
+        class_parameters(scaler, f"{where}: scaler")
+        if spec.get("takes") == "arrays" and scaler.startswith("sklearn."):
+            raise GenreflowError(
+                f"{where}: scaler: {scaler} takes vectors, and the model says 'takes: arrays'; say "
+                "'scaler: null', or genreflow.models.flat.FlatScaler, which makes vectors of arrays"
+            )
     if known is not None:
         space = spec.get("search", {}).get("space", {})
         check_parameters(
@@ -68,6 +83,24 @@ def class_parameters(path: str, where: str) -> frozenset[str] | None:
     return None if found is None else _parameters(found)
 
 
+def tells(path: str) -> str | None:
+    """What an estimator tells, as its bases say.
+
+    Parameters
+    ----------
+    path : str
+        import path of a class that exists
+
+    Returns
+    -------
+    {"labels", "numbers"} or None
+        None where the source does not tell
+    """
+    module, _, name = path.rpartition(".")
+    found = _find(module, name)
+    return found and _told(found)
+
+
 def check_parameters(
     parameters: Iterable[str], known: Iterable[str], path: str, where: str
 ) -> None:
@@ -85,6 +118,15 @@ def check_parameters(
                 f"{where}: {path.rpartition('.')[2]} has no parameter {parameter!r}"
                 f"{closest(parameter, known)}"
             )
+
+
+def _told(found: _Class) -> str | None:
+    if found.node.name in TOLD:
+        return TOLD[found.node.name]
+    bases = [
+        _find(found.module, base.id) for base in found.node.bases if isinstance(base, ast.Name)
+    ]
+    return next(filter(None, (_told(base) for base in bases if base)), None)
 
 
 def _parameters(found: _Class) -> frozenset[str] | None:

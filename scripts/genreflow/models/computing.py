@@ -75,8 +75,10 @@ def reading_threads(device: torch.device, threads: int) -> int:
     return threads if device.type == "cuda" else min(threads - 1, 1)
 
 
-def compiled(module: nn.Module) -> Callable[..., Tensor]:
+def compiled(module: nn.Module, threads: int) -> Callable[..., Tensor]:
     """A module's forward pass, compiled when it is first called; the module stays as it is.
+
+    From then on, torch compiles in no more than so many processes at once.
 
     Raises
     ------
@@ -85,7 +87,9 @@ def compiled(module: nn.Module) -> Callable[..., Tensor]:
         the module does what torch's compiler cannot follow
     """
     from torch._dynamo.exc import TorchDynamoException
+    from torch._inductor import config
 
+    config.compile_threads = threads
     forward = torch.compile(module)
 
     def call(*x: Tensor) -> Tensor:

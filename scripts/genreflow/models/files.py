@@ -200,6 +200,9 @@ def _described(folder: Path) -> dict[str, Any]:
         )
     if not isinstance(classes, list) or not all(isinstance(name, str) for name in classes):
         raise _damaged(file, "its classes are no list of labels")
+    for apart in ("xgboost", "network"):
+        if not isinstance(description.get(apart, {}), dict):
+            raise _damaged(file, f"{apart!r} tells nothing by name")
     targets = description.get("targets")
     if targets is not None and not (isinstance(targets, dict) and list(targets) == classes):
         raise _damaged(file, "its targets are not those that it names")

@@ -35,6 +35,8 @@ class FlatScaler(TransformerMixin, BaseEstimator):
         number of values of each feature set
     mean_, scale_ : np.ndarray [shape=(n_columns,), dtype=float64]
         of the columns in the training rows; the scale of a column of a single value is infinite
+    names_ : list of str
+        the feature sets
     n_features_in_ : int
         number of feature sets
     """
@@ -95,20 +97,20 @@ class FlatScaler(TransformerMixin, BaseEstimator):
         Raises
         ------
         GenreflowError
-            if `X` has another number of feature sets
+            if `X` is of other feature sets
         """
         check_is_fitted(self)
         _require_arrays(X)
-        if X.shape[1] != self.n_features_in_:
+        if list(X.names) != self.names_:
             raise GenreflowError(
-                f"the scaler has learned from {self.n_features_in_} feature sets and gets "
-                f"{X.shape[1]}: {', '.join(X.names)}"
+                f"the scaler has learned from {', '.join(self.names_)}, in this order, and gets "
+                f"{', '.join(X.names)}"
             )
         return self._standardize(self._flatten(X))
 
     def _learn_lengths(self, X: Inputs) -> None:
         _require_arrays(X)
-        self.n_features_in_ = X.shape[1]
+        self.names_, self.n_features_in_ = list(X.names), X.shape[1]
         self.lengths_ = [
             max(
                 round(float(np.percentile([np.prod(shape) for shape in shapes], self.percentile))),

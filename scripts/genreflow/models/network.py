@@ -101,6 +101,8 @@ class Network(ClassifierMixin, BaseNetwork):
         the numbers in `module_`, running means and variances included, as Keras counts
     best_epoch_ : int > 0
         the epoch of the weights
+    device_ : str
+        where it was trained, and how exactly, such as ``"cpu, float32"``. Not in a model's file
     history_ : list of dict
         for each epoch, and ``part`` "train" and "validation": ``epoch`` (from 1), ``part``,
         ``loss`` (cross entropy, natural logarithm; that of the training as it is made small, with

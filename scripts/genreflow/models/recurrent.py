@@ -44,9 +44,11 @@ class LSTM(nn.Module):
             bias[units : 2 * units] = 1
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """From (n, steps, n_inputs) to the state at each step, (n, steps, n_outputs)."""
-        one = x.new_ones(*x.shape[:2], 1)
-        states, _ = self.layer(torch.cat([x, one], dim=2))
+        """From (n, steps, n_inputs) to the state at each step, (n, steps, n_outputs), float32."""
+        # torch's autocast would take float16 on a GPU, whose small gradients are zero.
+        with torch.autocast(x.device.type, enabled=False):
+            one = x.new_ones(*x.shape[:2], 1)
+            states, _ = self.layer(torch.cat([x, one], dim=2).float())
         return states
 
 
@@ -86,6 +88,8 @@ class RecurrentBranch(nn.Module):
         self, shape: tuple[int, int], *, channels: int, kernel: int, steps: int, units: int
     ) -> None:
         super().__init__()
+        if steps < 1:
+            raise GenreflowError(f"steps: {steps} is less than 1")
         width, frames = shape
         layers: list[nn.Module] = []
         while frames > steps:

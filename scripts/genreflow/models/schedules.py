@@ -126,7 +126,9 @@ def learning_rates(
     try:
         inspect.signature(factor).bind(0, epochs, **parameters)
         rates = [start * factor(epoch, epochs, **parameters) for epoch in range(epochs)]
-    except (TypeError, ArithmeticError) as error:
+        if min(rates) < 0:
+            raise ValueError("it gives a learning rate of less than 0")
+    except (TypeError, ValueError, ArithmeticError) as error:
         raise _unusable(name, parameters, error) from error
     return rates
 

@@ -8,6 +8,14 @@ from genreflow.report.material import Material
 from genreflow.report.numbers import count, counted, listed, metric_named
 from genreflow.report.scores import is_clear
 
+# What limits of a study shorten, in words.
+SHORTENED = {
+    "folds": ("fold", "folds"),
+    "repeats": ("repeat", "repeats"),
+    "epochs": ("epoch", "epochs"),
+    "search_iterations": ("candidate of a search", "candidates of a search"),
+    "resamples": ("resample", "resamples"),
+}
 SMALL_TEST = 200
 SMALL_LABEL = 10
 MOST_NAMED = 4
@@ -133,6 +141,7 @@ def _apart(material: Material, split: str) -> str:
 def warnings(material: Material) -> list[str]:
     """Return what a reader must know before believing the figures, as sentences."""
     found = [
+        *_shortened(material),
         *_ceilings(material),
         *_small_tests(material),
         *_small_labels(material),
@@ -161,6 +170,18 @@ def warnings(material: Material) -> list[str]:
             f"{who} {verb} not run on at least one split; what is missing stands under Results."
         )
     return found
+
+
+def _shortened(material: Material) -> list[str]:
+    """A warning about a study that is run for a short look, as config/quick.yaml does."""
+    limits = material.study.get("limits") or {}
+    most = [counted(limits[key], *words) for key, words in SHORTENED.items() if key in limits]
+    if not most:
+        return []
+    told = f"The study was shortened, to at most {listed(most)}."
+    if "epochs" in limits and material.history:
+        told += " The networks' figures are not those that they reach in full."
+    return [told]
 
 
 def _tests(material: Material) -> pl.DataFrame:

@@ -30,12 +30,17 @@ def _versions(files: list[dict]) -> list[tuple[str, str]]:
 
 
 def _digests(files: list[dict]) -> list[tuple[str, str, str]]:
-    """Rows of kind, name and digest: snapshots, code of feature sets, tables trained on."""
+    """Rows of kind, name and digest: snapshots, code of sets, weights, tables trained on."""
     rows = {("Data snapshot", file["dataset"], file["snapshot"]) for file in files}
     rows |= {
         ("Code of feature set", name, digest)
         for file in files
         for name, digest in file["features"].get("code", {}).items()
+    }
+    rows |= {
+        ("Pretrained weights, SHA-256", name, digest or "not named in the config")
+        for file in files
+        for name, digest in _weights(file).items()
     }
     trained: dict[tuple[str, str], list[str]] = {}
     for file in files:
@@ -63,7 +68,7 @@ def _run(file: dict) -> dict:
         # Arrays have no columns that could be counted.
         "features": len(file["features"].get("names") or [])
         or " + ".join(file["features"]["sets"]),
-        "lines": [*_variants(file), *_network(folds), *_thresholds(folds)],
+        "lines": [*_begun(file), *_variants(file), *_network(folds), *_thresholds(folds)],
         "seed": file["seed"],
         "folds": len(folds),
         "threads": file.get("threads"),
@@ -72,6 +77,16 @@ def _run(file: dict) -> dict:
         "seconds": numbers.seconds(file.get("seconds")),
         "memory": numbers.megabytes(file.get("peak_memory_mb")),
     }
+
+
+def _weights(file: dict) -> dict[str, str | None]:
+    """SHA-256 of the pretrained weights of a run's model and feature sets, by name."""
+    return file.get("weights") or {}
+
+
+def _begun(file: dict) -> list[str]:
+    names = list(_weights(file))
+    return [f"with the weights {numbers.listed(names)}"] if names else []
 
 
 def _variants(file: dict) -> list[str]:

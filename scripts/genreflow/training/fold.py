@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import polars as pl
 
+from genreflow.errors import GenreflowError
 from genreflow.models.build import ESTIMATOR
 from genreflow.models.files import save_model
 from genreflow.parts import PARTS
@@ -57,6 +58,7 @@ class Fold:
     best_parameters: dict[str, Any] | None
     n_parameters: int | None
     best_epoch: int | None
+    device: str | None
     thresholds: dict[str, float] | None
     ranges: dict[str, list[float]] | None
     dropped: dict[str, str]
@@ -137,7 +139,11 @@ def train_fold(
         sizes[part] = 0
         if len(asked):
             own = source.track_ids[asked]
-            firsts, scores = coding.predict(fitted.pipeline, source.X[asked], own)
+            try:
+                firsts, scores = coding.predict(fitted.pipeline, source.X[asked], own)
+            except (GenreflowError, ValueError) as error:
+                message = f"{where}: the {part} part cannot be predicted: {error}"
+                raise GenreflowError(message) from error
             tracks = own[firsts]
             sizes[part] = len(tracks)
             keys = {"repeat": repeat, "fold": fold, "part": part}
@@ -156,6 +162,7 @@ def train_fold(
         best_parameters=fitted.best,
         n_parameters=getattr(estimator, "n_parameters_", None),
         best_epoch=getattr(estimator, "best_epoch_", None),
+        device=getattr(estimator, "device_", None),
         thresholds=told,
         ranges=coding.ranges,
         dropped=dict(sorted(dropped.items())),

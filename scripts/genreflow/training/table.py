@@ -38,7 +38,7 @@ class TrainingTable:
     X : np.ndarray [shape=(n, n_features), dtype=float64] or Inputs
         NaN where a value is missing; arrays are read when they are asked for
     features : tuple of str
-        names of the columns of a matrix; none of arrays
+        names of the columns of a matrix, or of the vectors among arrays
     dropped : dict
         tracks of the split that have no features, and why
     missing_copies : dict

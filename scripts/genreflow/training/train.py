@@ -1,6 +1,7 @@
 """All folds of one run on one split."""
 
 import json
+import logging
 import resource
 import shutil
 import sys
@@ -25,6 +26,8 @@ from genreflow.training.fold import train_fold
 from genreflow.training.table import TrainingTable, read_table, require_same_features
 from genreflow.training.targets import read_targets
 
+log = logging.getLogger("genreflow")
+
 # Those that are installed are named in run.json.
 PACKAGES = (
     "genreflow",
@@ -36,6 +39,7 @@ PACKAGES = (
     "skops",
     "threadpoolctl",
     "torch",
+    "transformers",
     "xgboost",
     "xgboost-cpu",
 )
@@ -123,6 +127,14 @@ def train_run(
         variant = provenance["test_variant"]
         tested = _read_tested(table, known, parts, test_features, takes=takes, variant=variant)
     _require_values(table, preparation or {}, where)
+    variants = [*(copies or {}), *([provenance["test_variant"]] if test_features else [])]
+    if task == "regression" and variants:
+        log.warning(
+            "%s: %s are told the numbers of the tracks as they are; leave out what changes a "
+            "number, as stretch does a tempo, and gain a loudness",
+            where,
+            ", ".join(variants),
+        )
     prepared = {"features": table.features, "preparation": preparation}
     # Libraries must be loaded before their threads can be limited.
     build_estimator(model, seed=seed, threads=threads, task=task, where=where, **prepared)
@@ -220,7 +232,8 @@ def _origin(
     known = dict(provenance)
     features = {
         "sets": list(sets),
-        **({"names": list(table.features)} if table.features else {}),  # arrays have no columns
+        # Arrays have no columns that could be counted.
+        **({} if isinstance(table.X, Inputs) else {"names": list(table.features)}),
         "code": known.pop("feature_code"),
         "variants": list(variants),
         "test_variant": known.pop("test_variant", None),
