@@ -29,11 +29,12 @@ CLASSICAL = {
 WAITING = ("alexnet", "resnet18", "vgg16", "wav2vec2")
 
 
-def only_random(study):
-    """Train networks on one split: all of them on all would take ten minutes."""
+def train_networks_once(study):
+    """Train networks on one split of the audio: all of them on all would take ten minutes."""
     for name, run in study["runs"].items():
         if name not in CLASSICAL:
-            run["splits"] = ["random"]
+            splits = run.get("splits", study["splits"])
+            run["splits"] = [split for split in splits if split not in ("artist", "fault_filtered")]
 
 
 def link_weights(clone: Clone, shared_data: Path) -> None:
@@ -56,7 +57,7 @@ def studied(shared_data, tmp_path_factory) -> Clone:
     clone.study = "gtzan_representations"
     (clone / "data/gtzan").symlink_to(shared_data / "gtzan100")
     link_weights(clone, shared_data)
-    clone.edit_config(only_random, STUDY)
+    clone.edit_config(train_networks_once, STUDY)
     clone.run(configs=(STUDY, "config/quick.yaml"))
     return clone
 

@@ -105,6 +105,7 @@ def test_runs_wait_for_their_weights_and_everything_else_runs(study):
 def test_other_weights_are_refused_and_named(study):
     digest = put_weights(study)
     study.edit_config(lambda w: w["mine"].update(sha256="0" * 64), WEIGHTS)
+    study.edit_config(lambda c: c.update(runs={"tuned": c["runs"]["tuned"]}))
     printed = study.run(ok=False)
     log = (study / "logs/train/micro/tuned/fixed.log").read_text()
     assert digest in log, printed
