@@ -8,6 +8,7 @@ from torch import nn
 from torch.nn.utils import skip_init
 
 from genreflow.errors import GenreflowError, closest
+from genreflow.models.pretrained import load_checkpoint
 
 # Of red, green and blue from 0 to 1 over ImageNet, as torchvision's checkpoints expect them.
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -26,6 +27,42 @@ class Normalize(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Normalise pictures [shape=(n, 3, height, width)] of values from 0 to 255."""
         return (x - self.mean) / self.std
+
+
+class Classified(nn.Module):
+    """Convolutions with fully connected layers behind them, named as in torchvision's checkpoints.
+
+    Parameters
+    ----------
+    features : torch.nn.Sequential
+        the convolutions
+    side : int > 0
+        width and height that their maps are brought to
+    classifier : torch.nn.Sequential
+        whose last layer is the head
+
+    Attributes
+    ----------
+    head : tuple of str
+        the layer that is new for our labels
+    """
+
+    def __init__(self, features: nn.Sequential, side: int, classifier: nn.Sequential) -> None:
+        super().__init__()
+        self.normalize = Normalize()
+        self.features = features
+        self.avgpool = nn.AdaptiveAvgPool2d((side, side))
+        self.classifier = classifier
+        self.head = (f"classifier.{len(classifier) - 1}",)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Logits of pictures [shape=(n, 3, height, width)] of values from 0 to 255."""
+        maps = self.avgpool(self.features(self.normalize(x)))
+        return self.classifier(maps.flatten(1))
+
+    def load_pretrained(self, path: str) -> None:
+        """Load all but the head and what would follow it; see `load_checkpoint`."""
+        load_checkpoint(self, path, without=_replaced(self.classifier))
 
 
 def check_pictures(inputs: Any, network: str, least: int) -> None:
@@ -72,19 +109,8 @@ def check_head(head_at: str, layers: Collection[str]) -> None:
         )
 
 
-def replaced(classifier: nn.Sequential) -> list[str]:
-    """Layers of the published classifier that a head of ours replaces.
-
-    Parameters
-    ----------
-    classifier : torch.nn.Sequential
-        whose last layer is the head
-
-    Returns
-    -------
-    list of str
-        the head and all behind it: the classifiers of AlexNet and of VGG have seven layers
-    """
+def _replaced(classifier: nn.Sequential) -> list[str]:
+    """The head and all behind it: the classifiers of AlexNet and of VGG have seven layers."""
     return [f"classifier.{place}" for place in range(len(classifier) - 1, 7)]
 
 

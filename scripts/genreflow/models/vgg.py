@@ -10,41 +10,13 @@ import torch
 from torch import nn
 from torch.nn.utils import skip_init
 
-from genreflow.models.imagenet import Normalize, check_head, check_pictures, convolution, replaced
-from genreflow.models.pretrained import load_checkpoint
+from genreflow.models.imagenet import Classified, check_head, check_pictures, convolution
 
 # Channels of the convolutions between two poolings.
 BLOCKS = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
 
 # The fully connected layers and what goes into each: 512 maps of 7 by 7, and hidden units.
 WIDTHS = {"fc1": 512 * 7 * 7, "fc2": 4096, "fc3": 4096}
-
-
-class VGG16(nn.Module):
-    """VGG16 with layers named as in torchvision's checkpoints; `vgg16` makes it.
-
-    Attributes
-    ----------
-    head : tuple of str
-        the layer that is new for our labels
-    """
-
-    def __init__(self, n_outputs: int, head_at: str) -> None:
-        super().__init__()
-        self.normalize = Normalize()
-        self.features = _features()
-        self.avgpool = nn.AdaptiveAvgPool2d((7, 7))
-        self.classifier = _classifier(n_outputs, head_at)
-        self.head = (f"classifier.{len(self.classifier) - 1}",)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Logits of pictures [shape=(n, 3, height, width)] of values from 0 to 255."""
-        maps = self.avgpool(self.features(self.normalize(x)))
-        return self.classifier(maps.flatten(1))
-
-    def load_pretrained(self, path: str) -> None:
-        """Load all but the head and what would follow it; see `load_checkpoint`."""
-        load_checkpoint(self, path, without=replaced(self.classifier))
 
 
 def vgg16(inputs: Any, n_outputs: int, *, head_at: str = "fc3") -> nn.Module:
@@ -72,7 +44,7 @@ def vgg16(inputs: Any, n_outputs: int, *, head_at: str = "fc3") -> nn.Module:
     """
     check_pictures(inputs, "VGG16", least=32)
     check_head(head_at, WIDTHS)
-    return VGG16(n_outputs, head_at)
+    return Classified(_features(), 7, _classifier(n_outputs, head_at))
 
 
 def _features() -> nn.Sequential:

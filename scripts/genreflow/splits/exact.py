@@ -6,7 +6,7 @@ track may change sides when data comes and goes.
 
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import polars as pl
@@ -20,6 +20,9 @@ from genreflow.tracks import other_copy
 log = logging.getLogger("genreflow")
 
 Draw = Callable[[float, np.ndarray], np.ndarray]
+
+# What a fold trains on and what it tests.
+Sides = tuple[np.ndarray, np.ndarray]
 
 
 def stratified(
@@ -119,15 +122,16 @@ def stratified_kfold(
     labels = tracks["label"].to_numpy()
     require(rows, tracks["track_id"].to_numpy(), "tracks", folds, "stratified_kfold")
     size = _count(validation, len(labels))
-    made = []
-    for repeat in range(repeats):
-        splitter = StratifiedKFold(folds, shuffle=True, random_state=seed + repeat)
-        inner = StratifiedShuffleSplit(1, test_size=size or None, random_state=seed + repeat)
-        for fold, (train, test) in enumerate(splitter.split(labels, labels)):
-            parts = _parts(len(labels), test)
-            if size:
-                parts[train[next(inner.split(train, labels[train]))[1]]] = "validation"
-            made.append((repeat, fold, parts))
+
+    def split(state: int) -> Iterator[Sides]:
+        splitter = StratifiedKFold(folds, shuffle=True, random_state=state)
+        return splitter.split(labels, labels)
+
+    def keep_back(train: np.ndarray, state: int) -> np.ndarray:
+        inner = StratifiedShuffleSplit(1, test_size=size, random_state=state)
+        return next(inner.split(train, labels[train]))[1]
+
+    made = _kfold(len(labels), split, keep_back if size else None, repeats, seed)
     return Division(rows, made, ("train",), needed_parts(validation)[1:])
 
 
@@ -162,19 +166,19 @@ def stratified_group_kfold(
     needed = needed_parts(validation)
     require(rows, groups, "artists", len(needed), "stratified_group_kfold")
     _require_groups(groups, folds)
-    made = []
-    for repeat in range(repeats):
-        splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed + repeat)
-        for fold, (train, test) in enumerate(splitter.split(labels, labels, groups)):
-            parts = _parts(len(labels), test)
-            if validation > 0:
-                pieces = round(len(train) / (validation * len(labels)))
-                if pieces < 2:
-                    raise ValueError("the validation part would be larger than the training part")
-                inner = StratifiedGroupKFold(pieces, shuffle=True, random_state=seed + repeat)
-                inside = next(inner.split(train, labels[train], groups[train]))[1]
-                parts[train[inside]] = "validation"
-            made.append((repeat, fold, parts))
+
+    def split(state: int) -> Iterator[Sides]:
+        splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=state)
+        return splitter.split(labels, labels, groups)
+
+    def keep_back(train: np.ndarray, state: int) -> np.ndarray:
+        pieces = round(len(train) / (validation * len(labels)))
+        if pieces < 2:
+            raise ValueError("the validation part would be larger than the training part")
+        inner = StratifiedGroupKFold(pieces, shuffle=True, random_state=state)
+        return next(inner.split(train, labels[train], groups[train]))[1]
+
+    made = _kfold(len(labels), split, keep_back if validation > 0 else None, repeats, seed)
     return Division(rows, made, ("train",), needed[1:])
 
 
@@ -207,15 +211,15 @@ def kfold(
     if total < folds:
         raise ValueError(f"{folds} folds need {folds} recordings, there are {total}")
     size = _count(validation, total)
-    made = []
-    for repeat in range(repeats):
-        splitter = KFold(folds, shuffle=True, random_state=seed + repeat)
-        inner = ShuffleSplit(1, test_size=size or None, random_state=seed + repeat)
-        for fold, (train, test) in enumerate(splitter.split(names)):
-            parts = _parts(total, test)
-            if size:
-                parts[train[next(inner.split(train))[1]]] = "validation"
-            made.append((repeat, fold, parts[recording]))
+
+    def split(state: int) -> Iterator[Sides]:
+        return KFold(folds, shuffle=True, random_state=state).split(names)
+
+    def keep_back(train: np.ndarray, state: int) -> np.ndarray:
+        return next(ShuffleSplit(1, test_size=size, random_state=state).split(train))[1]
+
+    of_recordings = _kfold(total, split, keep_back if size else None, repeats, seed)
+    made = [(repeat, fold, parts[recording]) for repeat, fold, parts in of_recordings]
     return Division(rows, made, ("train",), needed[1:], Units(firsts, "recordings", len(needed), 2))
 
 
@@ -245,16 +249,16 @@ def group_kfold(
     groups = artist_groups(rows)["group"].to_numpy()
     _require_groups(groups, folds)
     size, needed = _count(validation, len(set(groups))), needed_parts(validation)
-    made = []
-    for repeat in range(repeats):
-        splitter = GroupKFold(folds, shuffle=True, random_state=seed + repeat)
-        inner = GroupShuffleSplit(1, test_size=size or None, random_state=seed + repeat)
-        for fold, (train, test) in enumerate(splitter.split(groups, groups=groups)):
-            parts = _parts(len(groups), test)
-            if size:
-                inside = next(inner.split(train, groups=groups[train]))[1]
-                parts[train[inside]] = "validation"
-            made.append((repeat, fold, parts))
+
+    def split(state: int) -> Iterator[Sides]:
+        splitter = GroupKFold(folds, shuffle=True, random_state=state)
+        return splitter.split(groups, groups=groups)
+
+    def keep_back(train: np.ndarray, state: int) -> np.ndarray:
+        inner = GroupShuffleSplit(1, test_size=size, random_state=state)
+        return next(inner.split(train, groups=groups[train]))[1]
+
+    made = _kfold(len(groups), split, keep_back if size else None, repeats, seed)
     return Division(rows, made, ("train",), needed[1:], Units(groups, "artists", len(needed), 2))
 
 
@@ -340,6 +344,28 @@ def _require_groups(groups: np.ndarray, folds: int) -> None:
 def _count(share: float, total: int) -> int:
     """Number of a share, rounded up as scikit-learn does, but not by an error of the product."""
     return math.ceil(share * total - 1e-9)
+
+
+def _kfold(
+    total: int,
+    split: Callable[[int], Iterator[Sides]],
+    keep_back: Callable[[np.ndarray, int], np.ndarray] | None,
+    repeats: int,
+    seed: int,
+) -> list[tuple[int, int, np.ndarray]]:
+    """Parts of every fold of every repeat.
+
+    `split` is given the repeat's seed; so is `keep_back`, which says which of a fold's training
+    side are its validation part. None: there is no such part.
+    """
+    made = []
+    for repeat in range(repeats):
+        for fold, (train, test) in enumerate(split(seed + repeat)):
+            parts = _parts(total, test)
+            if keep_back:
+                parts[train[keep_back(train, seed + repeat)]] = "validation"
+            made.append((repeat, fold, parts))
+    return made
 
 
 def _parts(total: int, test: np.ndarray) -> np.ndarray:
